@@ -1,0 +1,1 @@
+//! Floor 3: contracts, the sans-IO state machines that speak with clients.

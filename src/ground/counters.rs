@@ -1,0 +1,193 @@
+//! What the server counted. One list, so that the struct, its names and its array form cannot differ.
+
+macro_rules! stats {
+    ($($(#[$doc:meta])* $field:ident,)*) => {
+        /// What a server has counted since it started (counters), and how things stand (gauges; their docs say
+        /// "now"). A copy, taken without disturbing the loop; the fields are those of the end of its last turn.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl Stats {
+            /// The fields' names, in the order of [`to_array`](Self::to_array).
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+            pub(crate) const LEN: usize = Self::NAMES.len();
+
+            /// The fields' values, in the order of [`NAMES`](Self::NAMES).
+            pub fn to_array(&self) -> [u64; Self::LEN] {
+                [$(self.$field),*]
+            }
+
+            pub(crate) fn from_array(values: [u64; Self::LEN]) -> Self {
+                let [$($field),*] = values;
+                Self { $($field),* }
+            }
+        }
+    };
+}
+
+stats! {
+    /// Connections in any phase, now.
+    connections,
+    /// WebSocket connections that are open, now.
+    open,
+    /// Handshakes and requests waiting for a decision of the host, now.
+    parked,
+    /// Bytes of incomplete frames, messages, heads and bodies, now.
+    partial_bytes,
+    /// Bytes owed privately to clients, now.
+    outbox_bytes,
+    /// Bytes kept outside of the logs for clients that must finish a frame, and shared snapshots, now.
+    detached_bytes,
+    /// Bytes allocated for topic logs, now.
+    log_bytes,
+
+    /// TCP connections accepted.
+    accepted,
+    /// Connections refused with 503 because `connections` were there.
+    refused_connections,
+    /// Connections refused with 503 because their address had `connections_per_address`.
+    refused_address,
+    /// Connections closed at once because the process had hardly any descriptors left.
+    refused_descriptors,
+    /// Upgrades refused with 503 because the mount was full.
+    refused_mount,
+    /// Handshakes refused with 503 because `parked` were waiting.
+    refused_parked,
+    /// Parked handshakes the host did not decide in time, or decided too late.
+    parked_expired,
+    /// Requests refused with 503 because the server was stopping.
+    refused_stopping,
+    /// Times a listener rested because descriptors had run out.
+    accept_backoffs,
+
+    /// HTTP requests with a valid head, upgrades included.
+    requests,
+    /// Answers with 400: a malformed request.
+    answered_400,
+    /// Answers with 403: a gate, an origin or a contract refused.
+    answered_403,
+    /// Answers with 404: no such path.
+    answered_404,
+    /// Answers with 405: the path knows other methods.
+    answered_405,
+    /// Answers with 408: the head or body came too slowly.
+    answered_408,
+    /// Answers with 413: the body was too large.
+    answered_413,
+    /// Answers with 426: a plain request where a WebSocket is spoken, or another version of it.
+    answered_426,
+    /// Answers with 431: the head was too large.
+    answered_431,
+    /// Answers with 503: some cap was reached.
+    answered_503,
+    /// Answers with any other status.
+    answered_other,
+    /// Streamed answers that were cut short by their source.
+    streams_aborted,
+
+    /// Upgrades to a WebSocket.
+    opened,
+    /// WebSocket connections that ended, for whatever cause.
+    closed,
+    /// ... by the peer's close frame.
+    closed_peer,
+    /// ... by a reset or end of stream.
+    closed_lost,
+    /// ... for breaking the protocol or a size limit (1002, 1003, 1007, 1009).
+    closed_fault,
+    /// ... by their contract.
+    closed_contract,
+    /// ... by the host.
+    closed_host,
+    /// ... because the server stopped (1001).
+    closed_shutdown,
+    /// ... for not answering a ping or a close frame.
+    closed_timeout,
+    /// ... for reading too slowly (1013).
+    closed_too_slow,
+    /// ... for holding the most of a spent budget (1013).
+    closed_overload,
+    /// ... because the contract panicked (1011).
+    closed_panic,
+
+    /// Reads from sockets.
+    reads,
+    /// Bytes read.
+    bytes_in,
+    /// Messages received.
+    messages_in,
+    /// Writes to sockets.
+    writes,
+    /// Bytes that sockets accepted.
+    bytes_out,
+    /// Frames queued privately.
+    frames_private,
+    /// Pings sent by the server.
+    pings,
+
+    /// Frames appended to topic logs.
+    published,
+    /// Bytes appended to topic logs.
+    published_bytes,
+    /// Messages refused because they do not fit their topic's log or key table.
+    publish_refused,
+    /// Frames that a slow client of a state topic never got, because it was led to the newest.
+    conflated,
+    /// Frames that a slow client of a skipping topic never got.
+    skipped,
+    /// Clients closed because they lagged behind on a topic whose policy is to disconnect.
+    lag_disconnects,
+    /// Shared snapshots made.
+    snapshots,
+
+    /// Commands taken from the host.
+    commands,
+    /// Values of state topics replaced by newer ones before the loop took them.
+    publish_conflated,
+    /// Commands for a connection, topic or mount that is no more.
+    commands_stale,
+    /// Effects of contracts on a connection or topic that is no more.
+    effects_stale,
+
+    /// Events handed to the host.
+    events,
+    /// State events replaced by newer ones of the same key before the host took them.
+    events_conflated,
+    /// Notices dropped because the host's queue was full.
+    notices_dropped,
+    /// Lossless events of a callback beyond what one may raise: a fault of the contract. They are dropped.
+    events_excess,
+    /// Times a connection was paused because the host or the store did not keep up.
+    pauses,
+
+    /// Records committed.
+    records,
+    /// Records that the store refused.
+    records_failed,
+    /// Records refused because the store was down.
+    records_refused,
+
+    /// Panics of contracts, gates and routes that were caught.
+    contract_panics,
+    /// Mounts retired for panicking too often.
+    mounts_retired,
+    /// Turns of the loop.
+    turns,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn array_form_keeps_the_order_of_the_names() {
+        let mut values = [0; Stats::LEN];
+        let at = Stats::NAMES.iter().position(|&name| name == "conflated").unwrap();
+        values[at] = 3;
+        assert_eq!(Stats::from_array(values).conflated, 3);
+        assert_eq!(Stats { conflated: 3, ..Stats::default() }.to_array(), values);
+    }
+}

@@ -1,0 +1,208 @@
+//! Every bound of the crate: the fixed ones as constants, the ones a host may set in [`Limits`].
+//!
+//! Relations between bounds are asserted beside them, with the reason.
+
+use std::time::Duration;
+
+/// What may be set, with what happens at each bound. The defaults suit a controller with a few thousand
+/// watchers; [`Builder::start`](crate::Builder::start) refuses values that contradict each other.
+///
+/// Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at once, parked and half-open ones included. One more gets 503. Default: the smaller of
+    /// 10,000 and the process's descriptor limit less 256.
+    pub connections: usize,
+    /// Connections at once from one IP address; one more gets 503. Default: no limit of its own.
+    pub connections_per_address: usize,
+    /// Handshakes waiting for a decision of the host at once; one more gets 503. Default 256.
+    pub parked: usize,
+    /// The payload of one message from a client, over all its fragments; a larger one closes the connection with 1009.
+    /// Default 1 MiB.
+    pub message_bytes: usize,
+    /// The payload of one frame from a client; a larger one closes with 1009. Default 1 MiB.
+    pub frame_bytes: usize,
+    /// An HTTP request head; a larger one gets 431. Default 8 KiB.
+    pub head_bytes: usize,
+    /// The body of an HTTP request to a route; a larger one gets 413. Default 256 KiB.
+    pub body_bytes: usize,
+    /// Incomplete frames, messages, heads and bodies of all connections together; when it is spent the
+    /// connection that holds the most is closed with 1013. Default 64 MiB.
+    pub partial_bytes_total: usize,
+    /// What one client has been sent privately and not taken; beyond it the connection is closed with 1013. Reading from a
+    /// client stops at a quarter of it, so that a client cannot reach it by asking. Default 4 MiB.
+    pub outbox_bytes: usize,
+    /// The same over all connections; beyond it the connection that asks for more is closed with 1013.
+    /// Default 64 MiB.
+    pub outbox_bytes_total: usize,
+    /// Bytes kept outside of the topic logs for clients that must finish a frame the log has left behind,
+    /// and for shared snapshots. Beyond it such a client is closed with 1013. Default 32 MiB.
+    pub detached_bytes_total: usize,
+    /// Topics at once, those of contracts included. Default 1,024.
+    pub topics: usize,
+    /// Bytes of all topic logs together; a topic that does not fit is refused. Default 256 MiB.
+    pub log_bytes_total: usize,
+    /// Topics that one connection may be subscribed to. Default 64.
+    pub subscriptions: usize,
+    /// Commands from the host waiting for the loop; one more is handed back as full. Default 4,096.
+    pub commands: usize,
+    /// Payload bytes of the commands waiting. Default 16 MiB.
+    pub command_bytes: usize,
+    /// Events waiting for the host. Default 8,192. What happens at the bound depends on the event's class.
+    pub events: usize,
+    /// Records waiting for the store; while it is full, connections whose contract records are not read.
+    /// Default 8,192.
+    pub records: usize,
+    /// Payload bytes of the records waiting. Default 16 MiB.
+    pub record_bytes: usize,
+    /// From accept to the end of the request head, and again for a request's body; beyond it 408. Default 10 s.
+    pub handshake: Duration,
+    /// How long a parked handshake waits for the host; beyond it 503. Default 10 s.
+    pub parked_wait: Duration,
+    /// How long an HTTP connection may idle between requests. Default 15 s.
+    pub keep_alive: Duration,
+    /// A WebSocket connection that was silent for this long is pinged (`None`: never). Default 30 s.
+    pub ping_interval: Option<Duration>,
+    /// How long after a ping the peer must have sent something; beyond it the connection is dropped. Default
+    /// 20 s.
+    pub pong_wait: Duration,
+    /// How long the peer may take to answer our close frame, to take what is owed to it before, or to take
+    /// the next bytes of an HTTP answer. Default 5 s.
+    pub close_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: usize::MAX,
+            parked: 256,
+            message_bytes: 1 << 20,
+            frame_bytes: 1 << 20,
+            head_bytes: 8 << 10,
+            body_bytes: 256 << 10,
+            partial_bytes_total: 64 << 20,
+            outbox_bytes: 4 << 20,
+            outbox_bytes_total: 64 << 20,
+            detached_bytes_total: 32 << 20,
+            topics: 1_024,
+            log_bytes_total: 256 << 20,
+            subscriptions: 64,
+            commands: 4_096,
+            command_bytes: 16 << 20,
+            events: 8_192,
+            records: 8_192,
+            record_bytes: 16 << 20,
+            handshake: Duration::from_secs(10),
+            parked_wait: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(15),
+            ping_interval: Some(Duration::from_secs(30)),
+            pong_wait: Duration::from_secs(20),
+            close_wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The most connections a server can be set to: a slot must fit 24 bits, so that a poll token holds it and
+/// some of its generation on 32-bit machines too.
+pub(crate) const CONNECTIONS_MAX: usize = 1 << 20;
+/// Connection slots are allocated in chunks of this many and never moved.
+pub(crate) const SLOT_CHUNK: usize = 256;
+/// Descriptors that are left to the host: an accepted socket whose number comes within this distance of the
+/// process's limit is closed again.
+pub(crate) const DESCRIPTORS_RESERVED: usize = 64;
+/// The default for `connections` leaves this many descriptors to the host.
+pub(crate) const DESCRIPTORS_SPARED: usize = 256;
+const _: () = assert!(DESCRIPTORS_RESERVED < DESCRIPTORS_SPARED);
+
+/// The loop's one read buffer.
+pub(crate) const READ_BUFFER_BYTES: usize = 256 << 10;
+/// What a connection may read in one turn before the others get theirs.
+pub(crate) const READ_BYTES_PER_TURN: usize = 4 * READ_BUFFER_BYTES;
+/// An incomplete frame up to this size is put before the next read, so that both are parsed in one go; a
+/// larger one is completed where it lies.
+pub(crate) const PREFIX_BYTES_MAX: usize = 16 << 10;
+const _: () = assert!(PREFIX_BYTES_MAX < READ_BUFFER_BYTES / 2, "a read must have room behind the prefix");
+
+/// Request headers.
+pub(crate) const HEADERS_MAX: usize = 64;
+/// Path segments of a pattern.
+pub(crate) const SEGMENTS_MAX: usize = 16;
+/// Mounts and routes together.
+pub(crate) const ROUTES_MAX: usize = 256;
+/// Headers of an answer.
+pub(crate) const ANSWER_HEADERS_MAX: usize = 64;
+/// What a parked connection may send ahead of the decision.
+pub(crate) const PARKED_BYTES_MAX: usize = 16 << 10;
+/// What is read and thrown away after an answer that ends a connection, so that the answer is not lost to a
+/// reset.
+pub(crate) const LINGER_BYTES_MAX: usize = 256 << 10;
+
+/// Taken from the mailbox in one turn.
+pub(crate) const COMMANDS_PER_TURN: usize = 1_024;
+/// Accepted from one listener in one turn.
+pub(crate) const ACCEPTS_PER_TURN: usize = 64;
+/// Deadlines run in one turn.
+pub(crate) const DEADLINES_PER_TURN: usize = 1_024;
+/// Bytes written to one connection in one turn.
+pub(crate) const WRITE_BYTES_PER_TURN: usize = 256 << 10;
+/// The longest close reason: a control frame's 125 bytes less the code.
+pub(crate) const CLOSE_REASON_MAX: usize = 123;
+/// Slices in one vectored write.
+pub(crate) const IO_SLICES_MAX: usize = 64;
+/// One slice of a fan-out, in units of one write each plus one for every 8 KiB; then the loop polls.
+pub(crate) const FANOUT_SLICE_UNITS: usize = 192;
+
+/// A topic's log is at least this large, so that small messages get a useful history.
+pub(crate) const LOG_BYTES_MIN: usize = 64 << 10;
+/// The default size of a topic's log.
+pub(crate) const LOG_BYTES_DEFAULT: usize = 1 << 20;
+/// Frames that a log indexes at most.
+pub(crate) const LOG_FRAMES_MAX: usize = 64 << 10;
+/// Keys of one keyed topic.
+pub(crate) const KEYS_PER_TOPIC_MAX: usize = 16 << 10;
+/// Bytes of one topic's latest values by key.
+pub(crate) const KEYED_BYTES_MAX: usize = 4 << 20;
+
+/// Lossless events a single callback may raise before the rest is counted against the contract.
+pub(crate) const EVENTS_PER_CALLBACK_MAX: usize = 256;
+/// Room in the outlet below which connections that feed it are not read.
+pub(crate) const EVENTS_RESERVED: usize = 2 * EVENTS_PER_CALLBACK_MAX;
+
+/// A contract that panics this often within [`PANIC_WINDOW`] is retired.
+pub(crate) const PANICS_MAX: usize = 3;
+/// See [`PANICS_MAX`].
+pub(crate) const PANIC_WINDOW: Duration = Duration::from_secs(60);
+
+/// How long a listener rests when descriptors have run out.
+pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// How long reading pauses for a store that does not answer, before records are refused.
+pub(crate) const STORE_WAIT: Duration = Duration::from_secs(10);
+
+/// Records in one batch to the store.
+pub(crate) const RECORD_BATCH_MAX: usize = 1_000;
+
+/// Each bound of a queue that `docs/design.md` tabulates, by the name used there.
+#[cfg(test)]
+pub(crate) const TABLED: &[&str] = &[
+    "connections",
+    "connections_per_address",
+    "parked",
+    "message_bytes",
+    "frame_bytes",
+    "head_bytes",
+    "body_bytes",
+    "partial_bytes_total",
+    "outbox_bytes",
+    "outbox_bytes_total",
+    "detached_bytes_total",
+    "topics",
+    "log_bytes_total",
+    "subscriptions",
+    "commands",
+    "command_bytes",
+    "events",
+    "records",
+    "record_bytes",
+];

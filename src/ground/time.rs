@@ -1,0 +1,117 @@
+//! Two clocks, both passed in: a monotonic one for deadlines, a wall clock for timestamps.
+
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    time::Duration,
+};
+
+/// A point on the monotonic clock, in nanoseconds since some moment before the server started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Tick(pub(crate) u64);
+
+impl Tick {
+    /// The clock's first moment.
+    pub const ZERO: Tick = Tick(0);
+
+    /// The tick `nanos` nanoseconds after [`ZERO`](Self::ZERO).
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since [`ZERO`](Self::ZERO).
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to here; zero when `earlier` is later.
+    pub const fn since(self, earlier: Tick) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Tick {
+    type Output = Tick;
+    fn add(self, after: Duration) -> Tick {
+        let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        Tick(self.0.saturating_add(nanos))
+    }
+}
+
+impl Sub<Tick> for Tick {
+    type Output = Duration;
+    fn sub(self, earlier: Tick) -> Duration {
+        self.since(earlier)
+    }
+}
+
+/// A moment of the wall clock: milliseconds since 1970-01-01T00:00:00Z. It may jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Wall(pub(crate) i64);
+
+impl Wall {
+    /// The moment `millis` milliseconds after the epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Wall {
+    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, in_day) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        // Days to a civil date, over 400-year eras that begin on 1 March (so that the leap day is last).
+        let shifted = days + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
+        let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    }
+}
+
+/// The time at which something is handled, on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// For deadlines.
+    pub tick: Tick,
+    /// For timestamps.
+    pub wall: Wall,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_prints_iso() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_703_123_456_789, "2023-12-21T01:50:56.789Z"),
+            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(Wall(millis).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn ticks_saturate() {
+        assert_eq!(Tick(5) - Tick(7), Duration::ZERO);
+        assert_eq!(Tick(u64::MAX) + Duration::from_secs(1), Tick(u64::MAX));
+    }
+}

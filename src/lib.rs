@@ -1,0 +1,27 @@
+//! `andon`: an embeddable WebSocket server for machines.
+#![deny(missing_docs, missing_debug_implementations, unsafe_op_in_unsafe_fn)]
+#![allow(dead_code)]
+
+mod contracts;
+mod engine;
+mod ground;
+mod host;
+mod hub;
+mod runtime;
+mod wire;
+
+pub use engine::transport::Transport;
+pub use ground::{
+    close::{CloseCause, CloseCode, Closed},
+    counters::Stats,
+    error::{ConfigError, SendError, StartError},
+    frame::{Message, Payload},
+    id::{ConnId, MountId, RecordTicket, TopicId},
+    limits::Limits,
+    time::{Now, Tick, Wall},
+};
+pub use hub::identity::Identity;
+pub use wire::{
+    request::{Method, Request},
+    response::{BodyStream, Pulled, Response},
+};

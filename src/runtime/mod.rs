@@ -1,0 +1,1 @@
+//! Floor 5: the loop thread and every effect: sockets, the only clock, channels.

@@ -1,0 +1,5 @@
+//! Floor 1: bytes to requests and messages, and back. No sockets, no state of the server.
+
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod target;
