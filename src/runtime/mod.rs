@@ -1,1 +1,3 @@
 //! Floor 5: the loop thread and every effect: sockets, the only clock, channels.
+
+pub(crate) mod clock;
