@@ -1,3 +1,6 @@
 //! Floor 5: the loop thread and every effect: sockets, the only clock, channels.
 
 pub(crate) mod clock;
+pub(crate) mod descriptors;
+pub(crate) mod listener;
+pub(crate) mod socket;
