@@ -259,6 +259,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_hosts_last_descriptors_are_given_back() {
         let mut listener = local();

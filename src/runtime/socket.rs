@@ -104,10 +104,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::Write,
-        net::{TcpListener, TcpStream as Blocking},
-    };
+    use std::net::{TcpListener, TcpStream as Blocking};
 
     use super::*;
 
@@ -162,6 +159,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn bytes_and_the_end_may_share_one_event() {
+        use std::io::Write;
         let (mut socket, mut peer) = pair();
         peer.write_all(b"last words").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
@@ -197,6 +195,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_peer_that_is_gone_raises_no_signal() {
+        use std::io::Write;
         let (mut socket, _peer) = pair();
         assert!(!sigpipe::blocked_and_pending());
         socket.shutdown_write().unwrap();
