@@ -3,4 +3,5 @@
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod listener;
+pub(crate) mod mailbox;
 pub(crate) mod socket;
