@@ -4,4 +4,5 @@ pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
+pub(crate) mod outlet;
 pub(crate) mod socket;
