@@ -21,6 +21,7 @@ pub use ground::{
     time::{Now, Tick, Wall},
 };
 pub use hub::identity::Identity;
+pub use runtime::thread::SchedulingPolicy;
 pub use wire::{
     request::{Method, Request},
     response::{BodyStream, Pulled, Response},

@@ -6,3 +6,4 @@ pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod outlet;
 pub(crate) mod socket;
+pub(crate) mod thread;
