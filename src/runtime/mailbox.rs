@@ -347,6 +347,42 @@ mod tests {
         assert!(!is_woken(&mut poll));
     }
 
+    /// With one command at a time no later push makes up for a wake-up that came before its command was there.
+    #[test]
+    fn a_command_is_there_when_its_wake_up_comes() {
+        const ROUNDS: usize = 20_000;
+        let (mut poll, wake) = wake();
+        let (tx, mut rx) = mailbox(1, 0, wake);
+        let popped = std::sync::Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    tx.push(0).unwrap();
+                    popped.wait();
+                }
+            });
+            let mut events = Events::with_capacity(4);
+            for _ in 0..ROUNDS {
+                let command = loop {
+                    match poll.poll(&mut events, Some(Duration::from_secs(30))) {
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                        result => result.unwrap(),
+                    }
+                    if events.is_empty() {
+                        break None;
+                    }
+                    rx.begin_drain();
+                    if let Some(command) = rx.pop() {
+                        break Some(command);
+                    }
+                };
+                // Released in any case: the test is to fail, not to hang.
+                popped.wait();
+                assert_eq!(command, Some(0), "a wake-up was lost");
+            }
+        });
+    }
+
     /// The loop sleeps without a limit but for one that fails the test; a lost wake-up would run into it.
     #[test]
     fn no_wake_up_is_lost_and_no_budget_is_exceeded() {
