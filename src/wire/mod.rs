@@ -1,9 +1,10 @@
 //! Floor 1: bytes to requests and messages, and back. No sockets, no state of the server.
-
 #![forbid(unsafe_code)]
 
 pub(crate) mod control;
 pub(crate) mod mask;
+pub(crate) mod protocol;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod target;
+pub(crate) mod walker;
