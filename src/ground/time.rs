@@ -61,9 +61,25 @@ impl Wall {
     }
 }
 
-impl fmt::Display for Wall {
-    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, in UTC.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A moment of the wall clock as people write it, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Civil {
+    pub(crate) year: i64,
+    /// 1 to 12.
+    pub(crate) month: i64,
+    /// 1 to 31.
+    pub(crate) day: i64,
+    /// 0 to 6; 0 is Sunday.
+    pub(crate) weekday: i64,
+    pub(crate) hour: i64,
+    pub(crate) minute: i64,
+    pub(crate) second: i64,
+    pub(crate) milli: i64,
+}
+
+impl Wall {
+    /// The moment's date and time in UTC.
+    pub(crate) fn civil(self) -> Civil {
         let (days, in_day) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
         // Days to a civil date, over 400-year eras that begin on 1 March (so that the leap day is last).
         let shifted = days + 719_468;
@@ -73,11 +89,24 @@ impl fmt::Display for Wall {
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
-        let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
+        Civil {
+            year: year_of_era + era * 400 + i64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
+            weekday: (days + 4).rem_euclid(7), // 1970-01-01 was a Thursday
+            hour: in_day / 3_600_000,
+            minute: in_day / 60_000 % 60,
+            second: in_day / 1_000 % 60,
+            milli: in_day % 1_000,
+        }
+    }
+}
+
+impl fmt::Display for Wall {
+    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Civil { year, month, day, hour, minute, second, milli, .. } = self.civil();
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 }
