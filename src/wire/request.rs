@@ -88,26 +88,35 @@ impl<'a> Request<'a> {
         super::target::query_pairs(self.query.unwrap_or_default())
     }
 
-    /// The first value of a header, whatever the case of its name; `None` also when it is no UTF-8.
+    /// The first value of a header that is UTF-8, whatever the case of its name.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.header_all(name).next()
     }
 
-    /// Every value of a header that came several times, in order.
+    /// Every value of a header that came several times, in order. Values that are no UTF-8 are left out.
     pub fn header_all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-        self.headers
-            .iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name))
-            .filter_map(|header| std::str::from_utf8(header.value).ok().map(str::trim))
+        self.header_bytes(name).filter_map(|value| std::str::from_utf8(value.trim_ascii()).ok())
     }
 
-    /// The cookie of exactly this name, over all `Cookie` headers.
+    /// The cookie of exactly this name: the first one, over all `Cookie` headers, without the pair of quotes
+    /// that may surround its value. `None` also when the value is no UTF-8.
     pub fn cookie(&self, name: &str) -> Option<&'a str> {
-        self.header_all("cookie")
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(n, _)| n.trim() == name)
-            .map(|(_, value)| value.trim().trim_matches('"'))
+        // On bytes, so that one cookie in another encoding does not hide the rest of its header.
+        let value = self
+            .header_bytes("cookie")
+            .flat_map(|line| line.split(|&byte| byte == b';'))
+            .filter_map(|pair| {
+                let at = memchr::memchr(b'=', pair)?;
+                Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
+            })
+            .find(|(found, _)| *found == name.as_bytes())?
+            .1;
+        let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        std::str::from_utf8(bare.unwrap_or(value)).ok()
+    }
+
+    fn header_bytes<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        super::head::values(self.headers, name)
     }
 
     /// The client's address.
@@ -124,5 +133,71 @@ impl fmt::Debug for Request<'_> {
             .field("path", &self.path)
             .field("peer", &self.peer)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request<'a>(headers: &'a [httparse::Header<'a>], params: &'a [(String, String)]) -> Request<'a> {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        Request { method: Method::Get, path: "/a", query: Some("k=v%20w&k=2&s3cret"), headers, params, peer }
+    }
+
+    fn cookie(line: &[u8], name: &str) -> Option<String> {
+        let headers = [httparse::Header { name: "Cookie", value: line }];
+        request(&headers, &[]).cookie(name).map(str::to_owned)
+    }
+
+    #[test]
+    fn cookies() {
+        assert_eq!(cookie(b"a=1; sid=x; b=2", "sid").as_deref(), Some("x"));
+        assert_eq!(cookie(b"xsid=1;sid=2", "sid").as_deref(), Some("2"));
+        assert_eq!(cookie(b"SID=1", "sid").as_deref(), None);
+        assert_eq!(cookie(b"sid", "sid").as_deref(), None);
+        assert_eq!(cookie(b"sid=", "sid").as_deref(), Some(""));
+        assert_eq!(cookie(b" sid = a=b ", "sid").as_deref(), Some("a=b"));
+        assert_eq!(cookie(b"sid=\"x y\"", "sid").as_deref(), Some("x y"));
+        assert_eq!(cookie(b"sid=\"\"x\"\"", "sid").as_deref(), Some("\"x\""));
+        assert_eq!(cookie(b"sid=\"", "sid").as_deref(), Some("\""));
+        assert_eq!(cookie(b"sid=\"x", "sid").as_deref(), Some("\"x"));
+        assert_eq!(cookie(b"sid=1; sid=2", "sid").as_deref(), Some("1"));
+        assert_eq!(cookie(b";;=;sid=1;", "sid").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn cookies_over_several_headers_and_other_encodings() {
+        let headers = [
+            httparse::Header { name: "cookie", value: b"a=1; latin=\xfc; b=2" },
+            httparse::Header { name: "COOKIE", value: b"c=3" },
+        ];
+        let request = request(&headers, &[]);
+        assert_eq!(request.cookie("b"), Some("2"));
+        assert_eq!(request.cookie("c"), Some("3"));
+        assert_eq!(request.cookie("latin"), None);
+    }
+
+    #[test]
+    fn getters() {
+        let headers = [
+            httparse::Header { name: "X-A", value: b"\xff" },
+            httparse::Header { name: "x-a", value: b" one " },
+            httparse::Header { name: "X-a", value: b"two" },
+        ];
+        let params = [("code".to_owned(), "AB".to_owned())];
+        let request = request(&headers, &params);
+        assert_eq!(request.header("X-A"), Some("one"));
+        assert_eq!(request.header_all("x-A").collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(request.param("code"), Some("AB"));
+        assert_eq!(request.param("Code"), None);
+        assert_eq!(request.query("k").as_deref(), Some("v w"));
+        assert_eq!(request.query("none"), None);
+        assert_eq!(request.query_pairs().count(), 3);
+        assert!(!format!("{request:?}").contains("s3cret"));
+        for method in Method::ALL {
+            assert_eq!(Method::parse(method.as_str()), Some(method));
+        }
+        assert_eq!(Method::parse("get"), None);
     }
 }
