@@ -10,3 +10,4 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod target;
 pub(crate) mod walker;
+pub(crate) mod upgrade;
