@@ -127,6 +127,9 @@ const _: () = assert!(PREFIX_BYTES_MAX < READ_BUFFER_BYTES / 2, "a read must hav
 
 /// Request headers.
 pub(crate) const HEADERS_MAX: usize = 64;
+/// What a chunked request body may carry besides its data, in all: chunk extensions and trailers, which are read and
+/// thrown away. Clients send none; the bound keeps a body of few bytes from going on for ever.
+pub(crate) const CHUNK_EXTRA_BYTES_MAX: usize = 16 << 10;
 /// Path segments of a pattern.
 pub(crate) const SEGMENTS_MAX: usize = 16;
 /// Mounts and routes together.
