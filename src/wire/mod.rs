@@ -4,6 +4,7 @@
 pub(crate) mod control;
 pub(crate) mod mask;
 pub(crate) mod protocol;
+pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod head;
 pub(crate) mod pattern;
