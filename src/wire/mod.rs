@@ -13,3 +13,6 @@ pub(crate) mod response;
 pub(crate) mod target;
 pub(crate) mod walker;
 pub(crate) mod upgrade;
+
+#[cfg(test)]
+mod hostile;
