@@ -1,18 +1,18 @@
 //! Floor 1: bytes to requests and messages, and back. No sockets, no state of the server.
 #![forbid(unsafe_code)]
 
-pub(crate) mod control;
-pub(crate) mod mask;
-pub(crate) mod protocol;
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod control;
 pub(crate) mod head;
+pub(crate) mod mask;
 pub(crate) mod pattern;
+pub(crate) mod protocol;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod target;
-pub(crate) mod walker;
 pub(crate) mod upgrade;
+pub(crate) mod walker;
 
 #[cfg(test)]
 mod hostile;
