@@ -10,6 +10,13 @@ mod hub;
 mod runtime;
 mod wire;
 
+pub use contracts::{
+    contract::{Contract, ContractFactory, Hello, Setup, SnapshotMessages},
+    effects::{Effect, Effects, EventClass},
+    gate::{Gate, Verdict},
+    route::{Reply, Route, RouteContext},
+    store::{MemoryStore, Record, Store, StoreError},
+};
 pub use engine::transport::Transport;
 pub use ground::{
     close::{CloseCause, CloseCode, Closed},
@@ -22,6 +29,10 @@ pub use ground::{
 };
 pub use hub::identity::Identity;
 pub use runtime::thread::SchedulingPolicy;
+pub use hub::{
+    identity::Identity,
+    topic::{Lag, SnapshotSource, Topic},
+};
 pub use wire::{
     request::{Method, Request},
     response::{BodyStream, Pulled, Response},

@@ -1,1 +1,7 @@
 //! Floor 3: contracts, the sans-IO state machines that speak with clients.
+
+pub(crate) mod contract;
+pub(crate) mod effects;
+pub(crate) mod gate;
+pub(crate) mod route;
+pub(crate) mod store;

@@ -158,8 +158,6 @@ stats! {
     events_conflated,
     /// Notices dropped because the host's queue was full.
     notices_dropped,
-    /// Lossless events of a callback beyond what one may raise: a fault of the contract. They are dropped.
-    events_excess,
     /// Times a connection was paused because the host or the store did not keep up.
     pauses,
 

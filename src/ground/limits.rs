@@ -119,7 +119,9 @@ const _: () = assert!(DESCRIPTORS_RESERVED < DESCRIPTORS_SPARED);
 /// The loop's one read buffer.
 pub(crate) const READ_BUFFER_BYTES: usize = 256 << 10;
 /// What a connection may read in one turn before the others get theirs.
-pub(crate) const READ_BYTES_PER_TURN: usize = 4 * READ_BUFFER_BYTES;
+pub(crate) const READ_BYTES_PER_CONNECTION: usize = READ_BUFFER_BYTES;
+/// What all connections may read in one turn before it goes to its writes.
+pub(crate) const READ_BYTES_PER_TURN: usize = 8 * READ_BYTES_PER_CONNECTION;
 /// An incomplete frame up to this size is put before the next read, so that both are parsed in one go; a
 /// larger one is completed where it lies.
 pub(crate) const PREFIX_BYTES_MAX: usize = 16 << 10;
@@ -150,12 +152,19 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 64;
 pub(crate) const DEADLINES_PER_TURN: usize = 1_024;
 /// Bytes written to one connection in one turn.
 pub(crate) const WRITE_BYTES_PER_TURN: usize = 256 << 10;
+/// Emptied outboxes that are kept for the next connection that needs one.
+pub(crate) const SPARE_OUTBOXES: usize = 256;
+/// A streamed answer is pulled when less than this is queued.
+pub(crate) const STREAM_BYTES: usize = 64 << 10;
 /// The longest close reason: a control frame's 125 bytes less the code.
 pub(crate) const CLOSE_REASON_MAX: usize = 123;
 /// Slices in one vectored write.
-pub(crate) const IO_SLICES_MAX: usize = 64;
+pub(crate) const IO_SLICES_MAX: usize = 32;
 /// One slice of a fan-out, in units of one write each plus one for every 8 KiB; then the loop polls.
 pub(crate) const FANOUT_SLICE_UNITS: usize = 192;
+
+/// Connections beyond the cap that are let in only to be told so with 503.
+pub(crate) const REFUSAL_SLOTS: usize = 64;
 
 /// A topic's log is at least this large, so that small messages get a useful history.
 pub(crate) const LOG_BYTES_MIN: usize = 64 << 10;
@@ -168,10 +177,13 @@ pub(crate) const KEYS_PER_TOPIC_MAX: usize = 16 << 10;
 /// Bytes of one topic's latest values by key.
 pub(crate) const KEYED_BYTES_MAX: usize = 4 << 20;
 
-/// Lossless events a single callback may raise before the rest is counted against the contract.
-pub(crate) const EVENTS_PER_CALLBACK_MAX: usize = 256;
-/// Room in the outlet below which connections that feed it are not read.
-pub(crate) const EVENTS_RESERVED: usize = 2 * EVENTS_PER_CALLBACK_MAX;
+/// Room in the outlet that is left to lossless events. Below it, connections that feed them are not read, and events of the other classes
+/// wait or are dropped.
+pub(crate) const EVENTS_RESERVED: usize = 128;
+/// The smallest outlet: the reserve, and as much again for the rest.
+pub(crate) const EVENTS_MIN: usize = 2 * EVENTS_RESERVED;
+/// Keys of state events that may wait, beside one for each connection.
+pub(crate) const STATE_KEYS_MAX: usize = 16 << 10;
 
 /// A contract that panics this often within [`PANIC_WINDOW`] is retired.
 pub(crate) const PANICS_MAX: usize = 3;

@@ -103,6 +103,13 @@ impl Response {
         self
     }
 
+    pub(crate) fn weight_bytes(&self) -> usize {
+        match &self.body {
+            Body::Whole(bytes) => bytes.len(),
+            Body::Stream(_) => 0,
+        }
+    }
+
     /// The status.
     pub fn status(&self) -> u16 {
         self.status

@@ -1,0 +1,317 @@
+//! What a contract wants done.
+
+use crate::{
+    ground::{
+        close::CloseCode,
+        frame::{Message, Opcode, Payload},
+        id::{ConnId, RecordTicket, TopicId},
+        time::{Now, Tick},
+    },
+    hub::{
+        registry::TopicIds,
+        topic::{SnapshotSource, Topic},
+    },
+};
+use std::{fmt, ops::Range};
+use uuid::Uuid;
+
+/// A range of [`Effects::bytes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Which private lane a message takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    Ordered,
+    Urgent,
+}
+
+/// How the host's queue treats an event of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventClass {
+    /// Never lost: while the host does not keep up, the connections that cause such events are not read.
+    Lossless,
+    /// Only the newest for each key matters; never pauses anything.
+    State,
+    /// Good to know: dropped, and counted, when the host does not keep up.
+    Notice,
+}
+
+#[derive(Debug)]
+pub(crate) enum Op {
+    Send { to: ConnId, opcode: Opcode, payload: Span, lane: Lane },
+    Publish { topic: TopicId, opcode: Opcode, payload: Span, notice: bool },
+    PublishKey { topic: TopicId, opcode: Opcode, key: Span, payload: Span },
+    Subscribe { conn: ConnId, topic: TopicId, snapshot: bool },
+    Unsubscribe { conn: ConnId, topic: TopicId },
+    Close { conn: ConnId, code: CloseCode, reason: Span },
+    Event { class: EventClass, key: u64, about: Option<ConnId>, payload: Payload },
+    Record { ticket: RecordTicket, stream: Span, key: Span, payload: Span },
+    Arm { at: Option<Tick> },
+    Declare { id: TopicId, topic: Topic },
+    Retire { topic: TopicId },
+}
+
+/// Where a contract says what is to be done. The engine carries it out, in order, when the call returns; a contract that panics
+/// has said nothing.
+///
+/// Connections and topics that are no more are passed over and counted: a contract need not check.
+pub struct Effects {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) now: Now,
+    pub(crate) topics: TopicIds,
+    pub(crate) next_ticket: u64,
+    pub(crate) entropy: Box<dyn FnMut() -> u128 + Send>,
+}
+
+impl Effects {
+    pub(crate) fn new(topics: TopicIds, entropy: Box<dyn FnMut() -> u128 + Send>) -> Self {
+        Self { ops: Vec::new(), bytes: Vec::new(), now: Now::default(), topics, next_ticket: 1, entropy }
+    }
+
+    /// Effects that nobody carries out, for testing a contract on its own: call its methods, then look at
+    /// [`drain`](Self::drain). [`unique`](Self::unique) counts up from 1.
+    pub fn for_test(now: Now) -> Self {
+        let mut last = 0;
+        let entropy = move || {
+            last += 1;
+            last
+        };
+        Self { now, ..Self::new(TopicIds::new(usize::MAX, usize::MAX), Box::new(entropy)) }
+    }
+
+    /// Sets the time that [`now`](Self::now) tells, in a test.
+    pub fn set_now(&mut self, now: Now) {
+        self.now = now;
+    }
+
+    /// The time of this call.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// A random UUID (version 4), from the operating system's randomness.
+    pub fn unique(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes((self.entropy)().to_be_bytes()).into_uuid()
+    }
+
+    fn span(&mut self, bytes: &[u8]) -> Span {
+        let start = u32::try_from(self.bytes.len()).expect("one callback's effects stay below 4 GiB");
+        self.bytes.extend_from_slice(bytes);
+        let end = u32::try_from(self.bytes.len()).expect("one callback's effects stay below 4 GiB");
+        Span { start, end }
+    }
+
+    /// Sends one message to one client, in order with everything else it gets.
+    pub fn send<'m>(&mut self, to: ConnId, message: impl Into<Message<'m>>) {
+        self.send_in(Lane::Ordered, to, message.into());
+    }
+
+    /// Sends one message ahead of everything that still waits for this client, at the next frame boundary.
+    pub fn send_urgent<'m>(&mut self, to: ConnId, message: impl Into<Message<'m>>) {
+        self.send_in(Lane::Urgent, to, message.into());
+    }
+
+    fn send_in(&mut self, lane: Lane, to: ConnId, message: Message<'_>) {
+        let payload = self.span(message.as_bytes());
+        self.ops.push(Op::Send { to, opcode: message.opcode(), payload, lane });
+    }
+
+    /// Publishes to every subscriber of a topic. It is encoded once, however many there are.
+    pub fn publish<'m>(&mut self, topic: TopicId, message: impl Into<Message<'m>>) {
+        self.publish_as(topic, message.into(), false);
+    }
+
+    /// As [`publish`](Self::publish), but it is never taken for the topic's newest value: a ping, a remark.
+    pub fn notice<'m>(&mut self, topic: TopicId, message: impl Into<Message<'m>>) {
+        self.publish_as(topic, message.into(), true);
+    }
+
+    fn publish_as(&mut self, topic: TopicId, message: Message<'_>, notice: bool) {
+        let payload = self.span(message.as_bytes());
+        self.ops.push(Op::Publish { topic, opcode: message.opcode(), payload, notice });
+    }
+
+    /// Publishes the newest value of one key of a [`SnapshotSource::Keyed`] topic.
+    pub fn publish_key<'m>(&mut self, topic: TopicId, key: &str, message: impl Into<Message<'m>>) {
+        let message = message.into();
+        let key = self.span(key.as_bytes());
+        let payload = self.span(message.as_bytes());
+        self.ops.push(Op::PublishKey { topic, opcode: message.opcode(), key, payload });
+    }
+
+    /// Subscribes a client, beginning with the topic's snapshot if it has one. Twice is once.
+    pub fn subscribe(&mut self, conn: ConnId, topic: TopicId) {
+        self.ops.push(Op::Subscribe { conn, topic, snapshot: true });
+    }
+
+    /// Subscribes a client to what comes from now on, without a snapshot.
+    pub fn subscribe_from_now(&mut self, conn: ConnId, topic: TopicId) {
+        self.ops.push(Op::Subscribe { conn, topic, snapshot: false });
+    }
+
+    /// Ends a subscription. A frame that is partly sent is finished.
+    pub fn unsubscribe(&mut self, conn: ConnId, topic: TopicId) {
+        self.ops.push(Op::Unsubscribe { conn, topic });
+    }
+
+    /// Closes a client, after everything that was sent and published to it before. A code that may not be sent
+    /// (see [`CloseCode::new`]) becomes 1011; a reason longer than 123 bytes is cut.
+    pub fn close(&mut self, conn: ConnId, code: CloseCode, reason: &str) {
+        let code = CloseCode::new(code.get()).unwrap_or(CloseCode::INTERNAL);
+        let reason = self.span(reason.as_bytes());
+        self.ops.push(Op::Close { conn, code, reason });
+    }
+
+    /// Tells the host something, as an [`Event::Contract`](crate::Event::Contract). `key` says which earlier event a
+    /// [`EventClass::State`] replaces, within this mount. Events are made only if the host asked for them.
+    pub fn event(&mut self, class: EventClass, key: u64, about: Option<ConnId>, payload: impl Into<Payload>) {
+        self.ops.push(Op::Event { class, key, about, payload: payload.into() });
+    }
+
+    /// Records something. The ticket comes back by [`Contract::recorded`](crate::Contract::recorded) when it is committed.
+    pub fn record(&mut self, stream: &str, key: &str, payload: &[u8]) -> RecordTicket {
+        let ticket = RecordTicket(self.next_ticket);
+        self.next_ticket += 1;
+        let stream = self.span(stream.as_bytes());
+        let key = self.span(key.as_bytes());
+        let payload = self.span(payload);
+        self.ops.push(Op::Record { ticket, stream, key, payload });
+        ticket
+    }
+
+    /// Asks for a call of [`Contract::deadline`](crate::Contract::deadline) at this time; `None` asks for none. A contract has one
+    /// deadline: the last word counts.
+    pub fn arm(&mut self, at: Option<Tick>) {
+        self.ops.push(Op::Arm { at });
+    }
+
+    /// Declares a topic. Fails, saying why, when there is no room for it or its numbers contradict each other. The name is for
+    /// people and logs.
+    pub fn declare(&mut self, name: &str, topic: Topic) -> Result<TopicId, &'static str> {
+        topic.check()?;
+        let id = self.topics.allot(topic.log_bytes)?;
+        log::debug!("topic {name:?} is {id}");
+        self.ops.push(Op::Declare { id, topic });
+        Ok(id)
+    }
+
+    /// Ends a topic and every subscription to it.
+    pub fn retire(&mut self, topic: TopicId) {
+        self.ops.push(Op::Retire { topic });
+    }
+
+    /// Takes out what was said so far, in order: for tests of a contract.
+    pub fn drain(&mut self) -> Vec<Effect> {
+        let text = |span: Span| String::from_utf8_lossy(&self.bytes[span.range()]).into_owned();
+        let payload = |opcode: Opcode, span: Span| match opcode {
+            Opcode::Text => Payload::from(text(span)),
+            _ => Payload::from(&self.bytes[span.range()]),
+        };
+        let effects = self
+            .ops
+            .drain(..)
+            .map(|op| match op {
+                Op::Send { to, opcode, payload: p, lane } => {
+                    Effect::Send { to, message: payload(opcode, p), urgent: lane == Lane::Urgent }
+                }
+                Op::Publish { topic, opcode, payload: p, notice } => {
+                    Effect::Publish { topic, key: None, message: payload(opcode, p), notice }
+                }
+                Op::PublishKey { topic, opcode, key, payload: p } => Effect::Publish {
+                    topic,
+                    key: Some(text(key)),
+                    message: payload(opcode, p),
+                    notice: false,
+                },
+                Op::Subscribe { conn, topic, snapshot } => Effect::Subscribe { conn, topic, snapshot },
+                Op::Unsubscribe { conn, topic } => Effect::Unsubscribe { conn, topic },
+                Op::Close { conn, code, reason } => Effect::Close { conn, code, reason: text(reason) },
+                Op::Event { class, key, about, payload } => Effect::Event { class, key, about, payload },
+                Op::Record { ticket, stream, key, payload } => Effect::Record {
+                    ticket,
+                    stream: text(stream),
+                    key: text(key),
+                    payload: self.bytes[payload.range()].to_vec(),
+                },
+                Op::Arm { at } => Effect::Arm { at },
+                Op::Declare { id, topic } => Effect::Declare { topic: id, source: topic.source },
+                Op::Retire { topic } => Effect::Retire { topic },
+            })
+            .collect();
+        self.bytes.clear();
+        effects
+    }
+
+    pub(crate) fn forget(&mut self) {
+        for op in &self.ops {
+            // A topic that was allotted but never declared must give its place back.
+            if let Op::Declare { id, topic } = op {
+                self.topics.give_back(*id, topic.log_bytes);
+            }
+        }
+        self.ops.clear();
+        self.bytes.clear();
+    }
+}
+
+impl fmt::Debug for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effects")
+            .field("now", &self.now)
+            .field("ops", &self.ops.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One effect, as a test of a contract sees it. See the method of [`Effects`] of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum Effect {
+    Send { to: ConnId, message: Payload, urgent: bool },
+    Publish { topic: TopicId, key: Option<String>, message: Payload, notice: bool },
+    Subscribe { conn: ConnId, topic: TopicId, snapshot: bool },
+    Unsubscribe { conn: ConnId, topic: TopicId },
+    Close { conn: ConnId, code: CloseCode, reason: String },
+    Event { class: EventClass, key: u64, about: Option<ConnId>, payload: Payload },
+    Record { ticket: RecordTicket, stream: String, key: String, payload: Vec<u8> },
+    Arm { at: Option<Tick> },
+    Declare { topic: TopicId, source: SnapshotSource },
+    Retire { topic: TopicId },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_come_out_in_the_order_said() {
+        let mut fx = Effects::for_test(Now::default());
+        let (peer, topic) = (ConnId::new(1, 1), fx.declare("t", Topic::state()).unwrap());
+        fx.send(peer, "hi");
+        fx.publish(topic, &b"\x00"[..]);
+        fx.close(peer, CloseCode::NO_STATUS, "bye");
+        let effects = fx.drain();
+        assert!(matches!(effects[0], Effect::Declare { .. }));
+        assert_eq!(effects[1], Effect::Send { to: peer, message: "hi".into(), urgent: false });
+        assert!(matches!(&effects[2], Effect::Publish { message: Payload::Binary(_), .. }));
+        assert_eq!(
+            effects[3],
+            Effect::Close { conn: peer, code: CloseCode::INTERNAL, reason: "bye".into() },
+            "a code that may not be sent"
+        );
+        assert_ne!(fx.unique(), fx.unique());
+    }
+}

@@ -1,0 +1,59 @@
+//! Plain HTTP on the same port: routes.
+
+use crate::{
+    ground::{counters::Stats, id::ConnId, time::Now},
+    hub::identity::Identity,
+    wire::{request::Request, response::Response},
+};
+
+/// What surrounds a request to a route.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct RouteContext<'a> {
+    /// The time.
+    pub now: Now,
+    /// The connection: for [`Handle::answer`](crate::Handle::answer) and [`Handle::resume`](crate::Handle::resume).
+    pub conn: ConnId,
+    /// Who asks, as the route's gate decided; anonymous without one.
+    pub identity: &'a Identity,
+    /// What the server has counted.
+    pub stats: &'a Stats,
+    /// Whether the server is stopping.
+    pub stopping: bool,
+}
+
+/// A route's answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// This one, now.
+    Now(Response),
+    /// Later: the host calls [`Handle::answer`](crate::Handle::answer) for [`RouteContext::conn`] from any thread before
+    /// [`Limits::parked_wait`](crate::Limits::parked_wait) has passed; else the client gets 503.
+    Later,
+}
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Reply::Now(response)
+    }
+}
+
+/// Answers the requests to one path and method. Runs on the loop thread and must not wait; what takes time is for
+/// [`Reply::Later`], what is large for [`Response::stream`].
+///
+/// Any closure `FnMut(&RouteContext, &Request, &[u8]) -> impl Into<Reply>` is one. A panic is answered with 500.
+pub trait Route: Send {
+    /// A request with its whole body.
+    fn handle(&mut self, context: &RouteContext<'_>, request: &Request<'_>, body: &[u8]) -> Reply;
+}
+
+impl<F, R> Route for F
+where
+    F: FnMut(&RouteContext<'_>, &Request<'_>, &[u8]) -> R + Send,
+    R: Into<Reply>,
+{
+    fn handle(&mut self, context: &RouteContext<'_>, request: &Request<'_>, body: &[u8]) -> Reply {
+        self(context, request, body).into()
+    }
+}

@@ -1,0 +1,573 @@
+//! All topics with their logs and subscribers: what is published, and where everyone stands.
+//!
+//! The board knows connections only as slot numbers. It never writes: whoever pumps asks it what a subscriber is owed and tells it how
+//! much was taken.
+
+use super::{
+    cursor::{Cursor, Detached},
+    log::Log,
+    topic::{Lag, SnapshotSource, Topic},
+};
+use crate::ground::{
+    counters::Stats,
+    frame::{Header, Opcode, frame_len},
+    id::TopicId,
+    limits::{KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX},
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+/// Makes the snapshot of a topic whose source is its contract: encoded frames.
+pub(crate) trait SnapshotMaker {
+    fn make(&mut self, topic: TopicId) -> Vec<u8>;
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    /// The connection's slot.
+    pub(crate) conn: u32,
+    /// It may not lag any further: its topic's policy is to disconnect, or there is no memory to detach what it needs.
+    pub(crate) lost: bool,
+    pub(crate) cursor: Cursor,
+}
+
+/// The latest frame of every key.
+#[derive(Debug, Default)]
+struct Keyed {
+    places: HashMap<Box<str>, usize>,
+    frames: Vec<Box<[u8]>>,
+    /// Bytes of frames and names.
+    bytes: usize,
+}
+
+/// One topic.
+#[derive(Debug)]
+pub(crate) struct TopicState {
+    pub(crate) id: TopicId,
+    pub(crate) spec: Topic,
+    pub(crate) log: Log,
+    /// Dense, so that a fan-out walks through memory in order. Who leaves is replaced by the last.
+    pub(crate) subscribers: Vec<Subscriber>,
+    /// The index of the subscriber that the current pass visits next.
+    pub(crate) pass: usize,
+    /// The log's head when the current pass began.
+    pass_head: u64,
+    /// The head when the last complete pass began: everyone who can read has been offered what came before.
+    offered_head: u64,
+    in_pass: bool,
+    /// No cursor stands before this frame. A lower bound, made exact by each settling.
+    low_water: u64,
+    /// The newest value, kept when its frame was evicted by notices.
+    retained: Option<Arc<[u8]>>,
+    keyed: Keyed,
+    /// The last shared snapshot, and the log's end when it was made.
+    snapshot: Option<(u64, Arc<[u8]>)>,
+    /// The last frame rest that was detached: the frame, where the rest begins, and its bytes.
+    rest: Option<(u64, u32, Arc<[u8]>)>,
+}
+
+/// Why something was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unpublished {
+    /// The topic is no more.
+    Gone,
+    /// The message is larger than a quarter of the log.
+    TooLarge,
+    /// The key table is full.
+    TooManyKeys,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Board {
+    topics: Vec<Option<Box<TopicState>>>,
+    /// Topics with something to fan out, in turn.
+    dirty: VecDeque<u32>,
+    /// The engine-wide frame sequence.
+    seq: u64,
+    detached_bytes: usize,
+    detached_max: usize,
+}
+
+impl Board {
+    pub(crate) fn new(detached_max: usize) -> Self {
+        Self { topics: Vec::new(), dirty: VecDeque::new(), seq: 0, detached_bytes: 0, detached_max }
+    }
+
+    /// The next number in the order of all frames.
+    pub(crate) fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    pub(crate) fn detached_bytes(&self) -> usize {
+        self.detached_bytes
+    }
+
+    pub(crate) fn log_bytes(&self) -> usize {
+        self.topics.iter().flatten().map(|topic| topic.log.bytes_held()).sum()
+    }
+
+    pub(crate) fn declare(&mut self, id: TopicId, spec: Topic) {
+        if self.topics.len() <= id.index() {
+            self.topics.resize_with(id.index() + 1, || None);
+        }
+        self.topics[id.index()] = Some(Box::new(TopicState {
+            id,
+            spec,
+            log: Log::new(spec.log_bytes),
+            subscribers: Vec::new(),
+            pass: 0,
+            pass_head: 0,
+            offered_head: 0,
+            in_pass: false,
+            low_water: 0,
+            retained: None,
+            keyed: Keyed::default(),
+            snapshot: None,
+            rest: None,
+        }));
+    }
+
+    /// The topic with this id.
+    pub(crate) fn get(&mut self, id: TopicId) -> Option<&mut TopicState> {
+        self.topics.get_mut(id.index())?.as_deref_mut().filter(|topic| topic.id == id)
+    }
+
+    /// The topic in this slot, which the caller knows to be there.
+    pub(crate) fn at(&mut self, slot: u32) -> &mut TopicState {
+        self.topics[slot as usize].as_deref_mut().expect("a subscription keeps its topic's slot")
+    }
+
+    pub(crate) fn at_ref(&self, slot: u32) -> &TopicState {
+        self.topics[slot as usize].as_deref().expect("a subscription keeps its topic's slot")
+    }
+
+    /// Takes a topic away and returns it; the caller ends its subscriptions first.
+    pub(crate) fn retire(&mut self, id: TopicId) -> Option<Topic> {
+        let topic = self.topics.get_mut(id.index())?.take_if(|topic| topic.id == id)?;
+        debug_assert!(topic.subscribers.is_empty());
+        self.dirty.retain(|&slot| slot != id.slot);
+        for arc in [topic.retained, topic.snapshot.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)] {
+            self.release(arc);
+        }
+        Some(topic.spec)
+    }
+
+    /// Publishes one message, as the newest value of `key` if there is one.
+    pub(crate) fn publish(
+        &mut self,
+        id: TopicId,
+        opcode: Opcode,
+        key: Option<&str>,
+        payload: &[u8],
+        notice: bool,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) -> Result<(), Unpublished> {
+        let len = frame_len(payload.len());
+        let Some(topic) = self.get(id) else { return Err(Unpublished::Gone) };
+        if len > topic.spec.frame_bytes_max() {
+            stats.publish_refused += 1;
+            return Err(Unpublished::TooLarge);
+        }
+        if topic.spec.source == SnapshotSource::Keyed
+            && !notice
+            && !topic.keyed.put(key.unwrap_or_default(), opcode, payload)
+        {
+            stats.publish_refused += 1;
+            return Err(Unpublished::TooManyKeys);
+        }
+        let base = topic.log.base_after(len);
+        if base > topic.low_water && !topic.subscribers.is_empty() {
+            self.settle(id.slot, base, maker, stats);
+        }
+        self.keep_newest(id.slot, base);
+        let seq = self.next_seq();
+        let topic = self.at(id.slot);
+        topic.log.append(seq, opcode, payload, notice);
+        if !notice {
+            let retained = topic.retained.take();
+            self.release(retained);
+        }
+        stats.published += 1;
+        stats.published_bytes += len as u64;
+        self.mark(id.slot);
+        Ok(())
+    }
+
+    /// Copies the newest value aside when frames up to `base` are about to go and it is among them.
+    fn keep_newest(&mut self, slot: u32, base: u64) {
+        let topic = self.at(slot);
+        let Some(newest) = topic.log.newest().filter(|&newest| newest < base) else { return };
+        let to = topic.log.start_of(newest + 1);
+        let (a, b) = topic.log.slices(topic.log.start_of(newest), to);
+        let frame: Arc<[u8]> = [a, b].concat().into();
+        let old = topic.retained.replace(frame.clone());
+        self.detached_bytes += frame.len();
+        self.release(old);
+    }
+
+    fn mark(&mut self, slot: u32) {
+        let topic = self.at(slot);
+        if !topic.in_pass {
+            topic.in_pass = true;
+            topic.pass = 0;
+            topic.pass_head = topic.log.head();
+            if topic.subscribers.is_empty() {
+                // Nobody to offer it to: the pass is over before it began.
+                topic.in_pass = false;
+                topic.offered_head = topic.log.head();
+                return;
+            }
+            self.dirty.push_back(slot);
+        }
+    }
+
+    /// Whether some topic has been published to so much, since everyone was last offered its news, that more could lead even a fast
+    /// reader past its lag.
+    pub(crate) fn is_saturated(&self) -> bool {
+        self.dirty.iter().any(|&slot| {
+            let topic = self.at_ref(slot);
+            topic.log.head() - topic.offered_head > topic.spec.lag_bytes() / 2
+        })
+    }
+
+    /// The topic whose fan-out is under way.
+    pub(crate) fn fanning_out(&self) -> Option<u32> {
+        self.dirty.front().copied()
+    }
+
+    /// The pass over the front topic is complete.
+    pub(crate) fn end_pass(&mut self) {
+        let Some(slot) = self.dirty.pop_front() else { return };
+        let topic = self.at(slot);
+        topic.in_pass = false;
+        topic.offered_head = topic.pass_head;
+        if topic.log.head() != topic.pass_head {
+            // Published to meanwhile: those visited early have not been offered that.
+            self.mark(slot);
+        } else {
+            let low = topic.subscribers.iter().map(|s| s.cursor.next).min();
+            topic.low_water = low.unwrap_or_else(|| topic.log.end());
+        }
+    }
+
+    /// Adds a subscriber. With `snapshot`, its cursor stands at the topic's snapshot.
+    pub(crate) fn subscribe(
+        &mut self,
+        slot: u32,
+        conn: u32,
+        snapshot: bool,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) -> usize {
+        let since = self.next_seq();
+        let topic = self.at(slot);
+        let next = topic.log.end();
+        let cursor = Cursor { next, part: 0, since, detached: None };
+        topic.subscribers.push(Subscriber { conn, lost: false, cursor });
+        let index = topic.subscribers.len() - 1;
+        if index == 0 {
+            topic.low_water = next;
+        }
+        if snapshot {
+            self.place(slot, index, maker, stats);
+        }
+        let topic = self.at(slot);
+        topic.low_water = topic.low_water.min(topic.subscribers[index].cursor.next);
+        index
+    }
+
+    /// Removes a subscriber. Returns the rest of a frame that it has partly sent, and the connection whose subscriber
+    /// now has this index instead, with its former index.
+    pub(crate) fn unsubscribe(&mut self, slot: u32, index: usize) -> (Vec<u8>, Vec<(u32, usize, usize)>) {
+        let topic = self.at(slot);
+        let rest = topic.rest_of_frame(index);
+        let last = topic.subscribers.len() - 1;
+        let mut moved = Vec::new();
+        // A pass in progress has visited all before `pass`. Filling a visited place with an unvisited subscriber would hide it from
+        // the pass, so the last visited one moves there, and the last of all takes its place.
+        let mut hole = index;
+        if topic.in_pass && hole < topic.pass && topic.pass <= last {
+            topic.pass -= 1;
+            if hole != topic.pass {
+                topic.subscribers.swap(hole, topic.pass);
+                moved.push((topic.subscribers[hole].conn, topic.pass, hole));
+                hole = topic.pass;
+            }
+        }
+        let gone = topic.subscribers.swap_remove(hole);
+        if hole != last {
+            moved.push((topic.subscribers[hole].conn, last, hole));
+        }
+        topic.pass = topic.pass.min(topic.subscribers.len());
+        if let Some(detached) = gone.cursor.detached {
+            for piece in detached.pieces {
+                self.release(Some(piece));
+            }
+        }
+        (rest, moved)
+    }
+
+    fn release(&mut self, arc: Option<Arc<[u8]>>) {
+        if let Some(arc) = arc
+            && Arc::strong_count(&arc) == 1
+        {
+            self.detached_bytes -= arc.len();
+        }
+    }
+
+    /// Puts a cursor at the topic's snapshot, forwards only; `cursor.next` must be a frame boundary.
+    fn place(&mut self, slot: u32, index: usize, maker: &mut dyn SnapshotMaker, stats: &mut Stats) {
+        let since = self.next_seq();
+        let topic = self.at(slot);
+        let end = topic.log.end();
+        match topic.spec.source {
+            SnapshotSource::None => {
+                let newest = topic.log.newest();
+                let cursor = &mut topic.subscribers[index].cursor;
+                cursor.next = newest.unwrap_or(end).max(cursor.next);
+            }
+            SnapshotSource::Last => {
+                let (newest, retained) = (topic.log.newest(), topic.retained.clone());
+                let cursor = &mut topic.subscribers[index].cursor;
+                match (newest, retained) {
+                    // A newcomer's cursor stands at the end: it goes back to the value, which was never sent to it.
+                    (Some(newest), _) => cursor.next = newest,
+                    (None, Some(frame)) => {
+                        (cursor.next, cursor.since) = (end, since);
+                        cursor.detach(frame, false);
+                    }
+                    (None, None) => cursor.next = end,
+                }
+            }
+            SnapshotSource::Keyed | SnapshotSource::Contract => {
+                let frames = self.shared_snapshot(slot, maker, stats);
+                let subscriber = &mut self.at(slot).subscribers[index];
+                subscriber.cursor.next = end;
+                match frames {
+                    Some(frames) if frames.is_empty() => {}
+                    // What the snapshot tells is as of now, so it comes after all that was queued before.
+                    Some(frames) => {
+                        subscriber.cursor.since = since;
+                        subscriber.cursor.detach(frames, false);
+                    }
+                    None => subscriber.lost = true,
+                }
+            }
+        }
+    }
+
+    /// The topic's snapshot as of now: made once, shared by all who are placed before the next publish. `None` when the
+    /// budget for detached bytes has no room for it.
+    fn shared_snapshot(
+        &mut self,
+        slot: u32,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) -> Option<Arc<[u8]>> {
+        let topic = self.at(slot);
+        let (id, end) = (topic.id, topic.log.end());
+        if let Some((made_at, frames)) = &topic.snapshot
+            && *made_at == end
+        {
+            return Some(frames.clone());
+        }
+        let frames: Arc<[u8]> = match topic.spec.source {
+            SnapshotSource::Keyed => topic.keyed.frames.concat().into(),
+            _ => maker.make(id).into(),
+        };
+        stats.snapshots += 1;
+        if self.detached_bytes + frames.len() > self.detached_max {
+            return None;
+        }
+        self.detached_bytes += frames.len();
+        let old = self.at(slot).snapshot.replace((end, frames.clone()));
+        self.release(old.map(|(_, frames)| frames));
+        Some(frames)
+    }
+
+    /// Sees to it that no cursor stands before frame `base`, and that none lags by more than the topic allows.
+    fn settle(&mut self, slot: u32, base: u64, maker: &mut dyn SnapshotMaker, stats: &mut Stats) {
+        let mut low = u64::MAX;
+        for index in 0..self.at(slot).subscribers.len() {
+            let topic = self.at(slot);
+            let subscriber = &topic.subscribers[index];
+            let lag = subscriber.cursor.lag(&topic.log);
+            if lag > topic.spec.lag_bytes() || subscriber.cursor.next < base {
+                self.lagged(slot, index, base, maker, stats);
+            }
+            low = low.min(self.at(slot).subscribers[index].cursor.next);
+        }
+        self.at(slot).low_water = low;
+    }
+
+    /// Whether a subscriber lags by more than its topic allows.
+    pub(crate) fn lags(&self, slot: u32, index: usize) -> bool {
+        let topic = self.at_ref(slot);
+        topic.subscribers[index].cursor.lag(&topic.log) > topic.spec.lag_bytes()
+    }
+
+    /// Applies the topic's policy to a subscriber that lags. Afterwards it stands at or behind `base`.
+    pub(crate) fn lagged(
+        &mut self,
+        slot: u32,
+        index: usize,
+        base: u64,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) {
+        if !self.detach_rest(slot, index) {
+            self.at(slot).subscribers[index].lost = true;
+        }
+        let topic = self.at(slot);
+        let from = topic.subscribers[index].cursor.next;
+        match topic.spec.lag {
+            _ if topic.subscribers[index].lost => {}
+            Lag::Disconnect => {
+                topic.subscribers[index].lost = true;
+                stats.lag_disconnects += 1;
+            }
+            Lag::Skip => {
+                let newest = topic.log.newest().unwrap_or_else(|| topic.log.end());
+                let cursor = &mut topic.subscribers[index].cursor;
+                cursor.next = newest.max(from);
+                stats.skipped += cursor.next - from;
+            }
+            Lag::Conflate => {
+                self.place(slot, index, maker, stats);
+                let cursor = &mut self.at(slot).subscribers[index].cursor;
+                // Conflation only ever skips forward: a newest value that was sent already is not sent again.
+                cursor.next = cursor.next.max(from);
+                stats.conflated += cursor.next - from;
+            }
+        }
+        let topic = self.at(slot);
+        let end = topic.log.end();
+        let subscriber = &mut topic.subscribers[index];
+        if subscriber.lost || subscriber.cursor.next < base {
+            // What the log held for it is lost to it; if it is to be closed, it gets nothing more.
+            subscriber.cursor.next = if subscriber.lost { end } else { base };
+            subscriber.cursor.part = 0;
+        }
+    }
+
+    /// Copies the rest of the frame that a cursor has begun out of the log, so that the cursor may move. Those that stopped at the same
+    /// place share the copy. False when the budget has no room for it.
+    fn detach_rest(&mut self, slot: u32, index: usize) -> bool {
+        let topic = self.at(slot);
+        let cursor = &topic.subscribers[index].cursor;
+        let (frame, part) = (cursor.next, cursor.part);
+        if part == 0 {
+            return true;
+        }
+        let shared =
+            topic.rest.as_ref().filter(|rest| (rest.0, rest.1) == (frame, part)).map(|r| r.2.clone());
+        let rest = match shared {
+            Some(rest) => rest,
+            None => {
+                let rest: Arc<[u8]> = topic.rest_of_frame(index).into();
+                if self.detached_bytes + rest.len() > self.detached_max {
+                    return false;
+                }
+                let topic = self.at(slot);
+                let old = topic.rest.replace((frame, part, rest.clone()));
+                self.detached_bytes += rest.len();
+                self.release(old.map(|(_, _, rest)| rest));
+                rest
+            }
+        };
+        let cursor = &mut self.at(slot).subscribers[index].cursor;
+        cursor.detach(rest, true);
+        (cursor.next, cursor.part) = (frame + 1, 0);
+        true
+    }
+
+    /// A subscriber sent `bytes` of what it is owed: its detached pieces first, then the log.
+    pub(crate) fn advance(&mut self, slot: u32, index: usize, mut bytes: usize) {
+        let mut done = Vec::new();
+        let topic = self.at(slot);
+        let cursor = &mut topic.subscribers[index].cursor;
+        if let Some(detached) = cursor.detached.as_deref_mut() {
+            while let Some(piece) = detached.pieces.front() {
+                let left = piece.len() - detached.sent;
+                if bytes < left {
+                    detached.sent += bytes;
+                    bytes = 0;
+                    break;
+                }
+                bytes -= left;
+                (detached.sent, detached.begun) = (0, false);
+                done.extend(detached.pieces.pop_front());
+            }
+            if detached.pieces.is_empty() {
+                cursor.detached = None;
+            }
+        }
+        if bytes > 0 {
+            cursor.advance_in_log(&topic.log, bytes as u64);
+        }
+        for piece in done {
+            self.release(Some(piece));
+        }
+    }
+}
+
+impl Cursor {
+    fn detach(&mut self, piece: Arc<[u8]>, begun: bool) {
+        let detached = self
+            .detached
+            .get_or_insert_with(|| Box::new(Detached { pieces: VecDeque::new(), sent: 0, begun }));
+        // Of snapshots that were never begun only the newest is worth sending.
+        let keep = usize::from(detached.begun || detached.sent > 0);
+        detached.pieces.truncate(keep);
+        detached.pieces.push_back(piece);
+    }
+}
+
+impl TopicState {
+    /// The rest of the frame that a subscriber has partly sent; empty when it stands on a boundary.
+    fn rest_of_frame(&self, index: usize) -> Vec<u8> {
+        let cursor = &self.subscribers[index].cursor;
+        if let Some(detached) = &cursor.detached {
+            return match detached.pieces.front() {
+                Some(piece) if cursor.mid_frame() => piece[detached.sent..].to_vec(),
+                _ => Vec::new(),
+            };
+        }
+        if cursor.part == 0 {
+            return Vec::new();
+        }
+        let (a, b) = self.log.slices(cursor.offset(&self.log), self.log.start_of(cursor.next + 1));
+        [a, b].concat()
+    }
+}
+
+impl Keyed {
+    fn put(&mut self, key: &str, opcode: Opcode, payload: &[u8]) -> bool {
+        let header = Header::new(opcode, payload.len());
+        let len = header.as_slice().len() + payload.len();
+        let place = self.places.get(key).copied();
+        let freed = place.map_or(0, |place| self.frames[place].len());
+        let named = if place.is_none() { key.len() } else { 0 };
+        if self.bytes - freed + len + named > KEYED_BYTES_MAX
+            || (place.is_none() && self.frames.len() >= KEYS_PER_TOPIC_MAX)
+        {
+            return false;
+        }
+        self.bytes = self.bytes - freed + len + named;
+        let frame = [header.as_slice(), payload].concat().into_boxed_slice();
+        match place {
+            Some(place) => self.frames[place] = frame,
+            None => {
+                self.places.insert(key.into(), self.frames.len());
+                self.frames.push(frame);
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,96 @@
+//! A subscriber's place in a log.
+
+use super::log::Log;
+use std::{collections::VecDeque, sync::Arc};
+
+/// Bytes that a cursor must send before it goes on in its log: the rest of a frame that the log is about to leave behind,
+/// or a shared snapshot. Whole frames, but for a beginning already sent.
+#[derive(Debug)]
+pub(crate) struct Detached {
+    pub(crate) pieces: VecDeque<Arc<[u8]>>,
+    /// Bytes of the first piece that are sent.
+    pub(crate) sent: usize,
+    /// Whether the first piece began before (its first byte is the middle of a frame), so that nothing may come before it.
+    pub(crate) begun: bool,
+}
+
+/// A position in frames. Everything before `next`, and `part` bytes of it, is sent.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    /// Invariant: `log.base() <= next <= log.end()`.
+    pub(crate) next: u64,
+    /// Bytes of frame `next` that are sent. Zero while `detached` is there.
+    pub(crate) part: u32,
+    /// The engine's sequence number when the cursor was placed: older frames count as having come then.
+    pub(crate) since: u64,
+    pub(crate) detached: Option<Box<Detached>>,
+}
+
+impl Cursor {
+    /// Whether a frame is partly sent.
+    pub(crate) fn mid_frame(&self) -> bool {
+        self.part > 0 || self.detached.as_ref().is_some_and(|d| d.begun || d.sent > 0)
+    }
+
+    /// Whether there is nothing to send.
+    pub(crate) fn is_caught_up(&self, log: &Log) -> bool {
+        self.next == log.end() && self.detached.is_none()
+    }
+
+    /// The absolute offset of the next byte to send from the log.
+    pub(crate) fn offset(&self, log: &Log) -> u64 {
+        log.start_of(self.next) + u64::from(self.part)
+    }
+
+    /// How many bytes of the log are still to be sent.
+    pub(crate) fn lag(&self, log: &Log) -> u64 {
+        log.head() - self.offset(log)
+    }
+
+    /// When the next frame was queued, in the engine's order; `None` when there is none.
+    pub(crate) fn next_seq(&self, log: &Log) -> Option<u64> {
+        if self.detached.is_some() {
+            return Some(self.since);
+        }
+        log.seq_of(self.next).map(|seq| seq.max(self.since))
+    }
+
+    /// Moves on by bytes of the log.
+    pub(crate) fn advance_in_log(&mut self, log: &Log, bytes: u64) {
+        let offset = self.offset(log) + bytes;
+        if offset == log.head() {
+            (self.next, self.part) = (log.end(), 0);
+        } else {
+            let (next, part) = log.locate(offset);
+            // A frame is smaller than a log, and a log than 4 GiB.
+            (self.next, self.part) = (next, part as u32);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::frame::Opcode;
+
+    #[test]
+    fn moves_by_any_number_of_bytes() {
+        let mut log = Log::new(1024);
+        for seq in 0..5 {
+            log.append(seq * 10, Opcode::Text, b"0123456789", false);
+        }
+        for step in 1..40 {
+            let mut cursor = Cursor { next: 0, part: 0, since: 0, detached: None };
+            let mut sent = 0;
+            while !cursor.is_caught_up(&log) {
+                let step = step.min(cursor.lag(&log));
+                cursor.advance_in_log(&log, step);
+                sent += step;
+                assert_eq!(cursor.offset(&log), sent);
+                assert_eq!(cursor.mid_frame(), sent % 12 != 0);
+            }
+        }
+        let cursor = Cursor { next: 1, part: 0, since: 25, detached: None };
+        assert_eq!(cursor.next_seq(&log), Some(25), "older than its placing");
+    }
+}

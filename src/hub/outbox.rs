@@ -1,0 +1,205 @@
+//! What one connection is owed privately: an urgent lane and an ordered lane.
+
+use std::collections::VecDeque;
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// The frame's place among all frames of the engine.
+    seq: u64,
+    /// Where it ends, counted from the lane's beginning.
+    end: u64,
+}
+
+/// See the module. Frames are bytes here: WebSocket frames, or an HTTP answer.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    urgent: Vec<u8>,
+    urgent_sent: usize,
+    /// The urgent lane's first bytes are the middle of a frame.
+    urgent_begun: bool,
+    ordered: Vec<u8>,
+    ordered_sent: usize,
+    /// Bytes that left `ordered` at its front since the outbox was empty.
+    gone: u64,
+    marks: VecDeque<Mark>,
+    ordered_begun: bool,
+}
+
+/// Consumed bytes are cut off the front when they are at least this many and half of the lane.
+const COMPACT_BYTES: usize = 64 << 10;
+/// A lane that grew beyond this is not kept for the next connection.
+const KEEP_BYTES: usize = 16 << 10;
+
+impl Outbox {
+    /// Bytes not sent yet.
+    pub(crate) fn len(&self) -> usize {
+        self.urgent.len() - self.urgent_sent + self.ordered.len() - self.ordered_sent
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Empties it for another connection. False when it is too large to be worth keeping.
+    pub(crate) fn reset(&mut self) -> bool {
+        let small =
+            self.urgent.capacity() + self.ordered.capacity() <= KEEP_BYTES && self.marks.capacity() <= 256;
+        self.urgent.clear();
+        self.ordered.clear();
+        self.marks.clear();
+        (self.urgent_sent, self.ordered_sent, self.gone) = (0, 0, 0);
+        (self.urgent_begun, self.ordered_begun) = (false, false);
+        small
+    }
+
+    /// Adds one frame, in pieces, to the ordered lane.
+    pub(crate) fn push_ordered(&mut self, seq: u64, pieces: &[&[u8]]) {
+        debug_assert!(self.marks.back().is_none_or(|mark| mark.seq <= seq));
+        for piece in pieces {
+            self.ordered.extend_from_slice(piece);
+        }
+        self.marks.push_back(Mark { seq, end: self.gone + self.ordered.len() as u64 });
+    }
+
+    /// Adds whole frames to the urgent lane.
+    pub(crate) fn push_urgent(&mut self, pieces: &[&[u8]]) {
+        for piece in pieces {
+            self.urgent.extend_from_slice(piece);
+        }
+    }
+
+    /// Puts the rest of a frame, whose beginning is sent, before everything else.
+    pub(crate) fn push_rest(&mut self, rest: &[u8]) {
+        debug_assert!(!self.mid_frame());
+        self.urgent.splice(..self.urgent_sent, rest.iter().copied());
+        self.urgent_sent = 0;
+        self.urgent_begun = true;
+    }
+
+    /// Whether a frame of either lane is partly sent.
+    pub(crate) fn mid_frame(&self) -> bool {
+        self.urgent_begun || self.ordered_begun
+    }
+
+    /// The rest of the ordered frame that is partly sent; empty when none is.
+    pub(crate) fn ordered_rest(&self) -> &[u8] {
+        match self.marks.front() {
+            Some(mark) if self.ordered_begun => &self.ordered[self.ordered_sent..self.position(mark.end)],
+            _ => &[],
+        }
+    }
+
+    /// The rest of the frame that is partly sent, of whichever lane; empty when none is.
+    pub(crate) fn rest_of_frame(&self) -> Vec<u8> {
+        let rest = if self.urgent_begun { self.urgent() } else { self.ordered_rest() };
+        rest.to_vec()
+    }
+
+    fn position(&self, end: u64) -> usize {
+        (end - self.gone) as usize
+    }
+
+    /// Everything in the urgent lane.
+    pub(crate) fn urgent(&self) -> &[u8] {
+        &self.urgent[self.urgent_sent..]
+    }
+
+    /// The sequence number of the first frame of the ordered lane behind `skip` bytes of it.
+    pub(crate) fn next_seq(&self, skip: usize) -> Option<u64> {
+        let from = self.gone + (self.ordered_sent + skip) as u64;
+        let at = self.marks.partition_point(|mark| mark.end <= from);
+        self.marks.get(at).map(|mark| mark.seq)
+    }
+
+    /// The bytes of the ordered lane, behind `skip` bytes of it, of the frames that come before `seq`.
+    pub(crate) fn ordered_before(&self, skip: usize, seq: u64) -> &[u8] {
+        let from = self.ordered_sent + skip;
+        let at = self.marks.partition_point(|mark| mark.seq < seq);
+        let to = at.checked_sub(1).map_or(from, |last| self.position(self.marks[last].end));
+        &self.ordered[from..to.max(from)]
+    }
+
+    /// The urgent lane moved on.
+    pub(crate) fn advance_urgent(&mut self, bytes: usize) {
+        self.urgent_sent += bytes;
+        self.urgent_begun = self.urgent_sent < self.urgent.len();
+        if !self.urgent_begun {
+            self.urgent.clear();
+            self.urgent_sent = 0;
+        }
+    }
+
+    /// The ordered lane moved on.
+    pub(crate) fn advance_ordered(&mut self, bytes: usize) {
+        self.ordered_sent += bytes;
+        let sent = self.gone + self.ordered_sent as u64;
+        let mut boundary = bytes == 0 && !self.ordered_begun;
+        while self.marks.front().is_some_and(|mark| mark.end <= sent) {
+            boundary = self.marks.pop_front().is_some_and(|mark| mark.end == sent);
+        }
+        self.ordered_begun = !boundary;
+        if self.ordered_sent == self.ordered.len() {
+            self.gone += self.ordered.len() as u64;
+            self.ordered.clear();
+            self.ordered_sent = 0;
+        } else if self.ordered_sent >= COMPACT_BYTES && self.ordered_sent * 2 >= self.ordered.len() {
+            self.gone += self.ordered_sent as u64;
+            self.ordered.drain(..self.ordered_sent);
+            self.ordered_sent = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordered_lane_keeps_frames_and_boundaries_under_any_cut() {
+        for seed in 0..200 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut outbox = Outbox::default();
+            let (mut expected, mut got, mut ends) = (Vec::new(), Vec::new(), vec![0]);
+            let mut seq = 0;
+            for _ in 0..200 {
+                if rng.bool() {
+                    seq += rng.u64(1..4);
+                    let frame: Vec<u8> = (0..rng.usize(1..5_000)).map(|_| rng.u8(..)).collect();
+                    outbox.push_ordered(seq, &[&frame[..1], &frame[1..]]);
+                    expected.extend_from_slice(&frame);
+                    ends.push(expected.len());
+                } else {
+                    let bytes = outbox.ordered_before(0, u64::MAX);
+                    assert_eq!(bytes, &expected[got.len()..], "seed {seed}");
+                    let n = rng.usize(0..=bytes.len());
+                    got.extend_from_slice(&bytes[..n]);
+                    outbox.advance_ordered(n);
+                    assert_eq!(outbox.mid_frame(), !ends.contains(&got.len()), "seed {seed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rest_goes_before_what_is_urgent() {
+        let mut outbox = Outbox::default();
+        outbox.push_urgent(&[b"pong"]);
+        outbox.push_rest(b"rest");
+        assert_eq!(outbox.urgent(), b"restpong");
+        assert!(outbox.mid_frame());
+        outbox.advance_urgent(8);
+        assert!(!outbox.mid_frame() && outbox.is_empty());
+    }
+
+    #[test]
+    fn runs_end_where_another_lane_comes_first() {
+        let mut outbox = Outbox::default();
+        for (seq, frame) in [(1, b"aa"), (5, b"bb"), (9, b"cc")] {
+            outbox.push_ordered(seq, &[frame]);
+        }
+        assert_eq!(outbox.ordered_before(0, 5), b"aa");
+        assert_eq!(outbox.ordered_before(0, 9), b"aabb");
+        assert_eq!(outbox.ordered_before(2, 9), b"bb");
+        assert_eq!((outbox.next_seq(0), outbox.next_seq(2), outbox.next_seq(6)), (Some(1), Some(5), None));
+    }
+}
