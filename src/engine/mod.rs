@@ -1,3 +1,663 @@
-//! Floor 4: the whole server minus sockets, generic over a [`Transport`](transport::Transport).
+//! Floor 4: the whole server minus sockets.
+//!
+//! The engine owns every connection, generic over what carries its bytes ([`Transport`](transport::Transport)) and over where events and records go
+//! ([`Ports`](ports::Ports)). A driver, the reactor or a simulation, feeds it in this order, once per turn:
+//!
+//! 1. [`begin`](Engine::begin) with the time;
+//! 2. what happened: [`admit`](Engine::admit) for a new connection, [`readable`](Engine::readable) and [`writable`](Engine::writable) for readiness;
+//! 3. [`command`](Engine::command) for each command, while [`takes_commands`](Engine::takes_commands) says so;
+//! 4. [`run`](Engine::run): reads, deadlines, writes.
+//!
+//! Then it sleeps until something happens or [`next_deadline`](Engine::next_deadline), and not at all while [`has_work`](Engine::has_work). Calling
+//! `run` early, late or twice does no harm.
 
+mod apply;
+pub(crate) mod command;
+mod desk;
+pub(crate) mod event;
+mod intake;
+mod lifecycle;
+mod outbound;
+mod peer;
+pub(crate) mod ports;
+mod pump;
+pub(crate) mod router;
+pub(crate) mod settings;
+mod slots;
 pub(crate) mod transport;
+
+use self::{
+    event::{Event, RefusalCause},
+    outbound::{Outbound, StateKey},
+    peer::{Peer, Phase},
+    ports::Ports,
+    settings::{Mount, Settings},
+    slots::Slots,
+    transport::Transport,
+};
+use crate::{
+    contracts::{
+        contract::{Contract, Setup},
+        effects::Effects,
+        store::StoreError,
+    },
+    ground::{
+        close::{CloseCause, CloseCode, Closed},
+        counters::Stats,
+        id::{ConnId, MountId, RecordTicket, TopicId},
+        limits::{DEADLINES_PER_TURN, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
+        time::{Now, Tick},
+    },
+    hub::{board::Board, deadlines::Deadlines, outbox::Outbox, registry::TopicIds},
+    wire::{protocol::FrameLimits, response::Response},
+};
+use core::net::{IpAddr, SocketAddr};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+/// The deadlines of a connection: it has at most one, that of its phase.
+mod queue {
+    /// A request head or body must be complete.
+    pub(super) const HANDSHAKE: usize = 0;
+    /// The next request on a kept connection must have begun.
+    pub(super) const KEEP_ALIVE: usize = 1;
+    /// The host must have decided or answered.
+    pub(super) const PARKED: usize = 2;
+    /// It is time to see whether the peer was silent.
+    pub(super) const PING: usize = 3;
+    /// The peer must have sent something since it was pinged.
+    pub(super) const PONG: usize = 4;
+    /// The peer must have taken what it is owed, or answered our close.
+    pub(super) const CLOSE: usize = 5;
+    pub(super) const COUNT: usize = 6;
+}
+
+/// See the module.
+pub(crate) struct Engine<T, P> {
+    limits: Limits,
+    frame_limits: FrameLimits,
+    settings_events: event::EventMask,
+    records: bool,
+    router: router::Router,
+    routes: Vec<settings::RouteSettings>,
+    mounts: Vec<Mount>,
+    host_topics: Vec<(String, TopicId)>,
+    /// The mount that declared the topic in this slot; none for the host's.
+    topic_owners: Vec<Option<MountId>>,
+
+    ports: P,
+    stats: Stats,
+    now: Now,
+    stopping: bool,
+
+    peers: Slots<Peer<T>>,
+    /// Connections that count towards the cap: those let in only to be refused do not.
+    admitted: usize,
+    addresses: HashMap<IpAddr, u32>,
+    deadlines: Deadlines<{ queue::COUNT }>,
+    /// Connections whose identity expires, by when.
+    expiries: BTreeSet<(Tick, ConnId)>,
+
+    board: Board,
+    fx: Effects,
+    outbound: Outbound,
+    /// The end of a WebSocket that its contract has not been told yet.
+    farewells: VecDeque<(u32, ConnId, MountId, Closed)>,
+    /// While a contract is told of an end: the slot that is kept for what it says about it.
+    cause: Option<u32>,
+    /// Mounts whose contract panicked and has yet to be rebuilt.
+    broken: Vec<MountId>,
+
+    /// To be read, in turn.
+    ready: VecDeque<u32>,
+    /// With something private to write.
+    dirty: VecDeque<u32>,
+    /// Not read because the host or the store does not keep up.
+    paused: Vec<u32>,
+    /// Parked connections.
+    parked: usize,
+    /// Records that were refused before they reached the store; their contracts have yet to be told.
+    refused_records: VecDeque<(MountId, RecordTicket, StoreError)>,
+    /// Since when the store has taken nothing although it should; and whether it is given up for now.
+    store_full_since: Option<Tick>,
+    store_down: bool,
+
+    /// The one read buffer.
+    buffer: Vec<u8>,
+    partial_total: usize,
+    outbox_total: usize,
+    spare_outboxes: Vec<Box<Outbox>>,
+    pieces: Vec<pump::Piece>,
+}
+
+impl<T: Transport, P: Ports> Engine<T, P> {
+    /// An engine with its contracts built. `entropy` gives 128 random bits at a time.
+    pub(crate) fn new(
+        settings: Settings,
+        ports: P,
+        entropy: Box<dyn FnMut() -> u128 + Send>,
+        now: Now,
+    ) -> Self {
+        let Settings { limits, events, router, mounts, routes, topics, records } = settings;
+        let ids = TopicIds::new(limits.topics, limits.log_bytes_total);
+        let mut engine = Self {
+            frame_limits: FrameLimits {
+                frame_bytes: limits.frame_bytes,
+                message_bytes: limits.message_bytes,
+            },
+            settings_events: events,
+            records,
+            router,
+            routes,
+            mounts: mounts.into_iter().map(Mount::new).collect(),
+            host_topics: Vec::new(),
+            topic_owners: Vec::new(),
+            ports,
+            stats: Stats::default(),
+            now,
+            stopping: false,
+            peers: Slots::new(limits.connections + REFUSAL_SLOTS),
+            admitted: 0,
+            addresses: HashMap::new(),
+            deadlines: Deadlines::new(),
+            expiries: BTreeSet::new(),
+            board: Board::new(limits.detached_bytes_total),
+            fx: Effects::new(ids, entropy),
+            outbound: Outbound::default(),
+            farewells: VecDeque::new(),
+            cause: None,
+            broken: Vec::new(),
+            ready: VecDeque::new(),
+            dirty: VecDeque::new(),
+            paused: Vec::new(),
+            parked: 0,
+            refused_records: VecDeque::new(),
+            store_full_since: None,
+            store_down: false,
+            buffer: vec![0; READ_BUFFER_BYTES],
+            partial_total: 0,
+            outbox_total: 0,
+            spare_outboxes: Vec::new(),
+            pieces: Vec::new(),
+            limits,
+        };
+        for (name, topic) in topics {
+            // The builder has checked number and size, so the ids are there; slot i is the i-th topic.
+            if let Ok(id) = engine.fx.topics.allot(topic.log_bytes) {
+                engine.declare(id, topic, None);
+                engine.host_topics.push((name, id));
+            }
+        }
+        for index in 0..engine.mounts.len() {
+            engine.build(MountId(index as u16));
+        }
+        engine.tidy();
+        engine
+    }
+
+    // ---- what the driver calls -----------------------------------------------------------------------
+
+    /// A turn begins.
+    pub(crate) fn begin(&mut self, now: Now) {
+        self.now = now;
+        self.stats.turns += 1;
+    }
+
+    /// A connection was accepted. The id is for its readiness; the transport has been taken in either way. `None`: there is not even
+    /// room to refuse it politely, and it is closed.
+    pub(crate) fn admit(&mut self, transport: T, addr: SocketAddr) -> Option<ConnId> {
+        self.stats.accepted += 1;
+        let from_address = self.addresses.get(&addr.ip()).copied().unwrap_or(0);
+        let refused = if self.stopping {
+            Some(RefusalCause::Stopping)
+        } else if self.admitted >= self.limits.connections {
+            Some(RefusalCause::Connections)
+        } else if from_address as usize >= self.limits.connections_per_address {
+            Some(RefusalCause::Address)
+        } else {
+            None
+        };
+        let now = self.now.tick;
+        let id = self.peers.insert(|id| Peer::new(id, transport, addr, now));
+        if let Some(cause) = refused {
+            self.count_refusal(cause, addr);
+        }
+        let Some(id) = id else {
+            if refused.is_none() {
+                self.count_refusal(RefusalCause::Connections, addr);
+            }
+            return None;
+        };
+        if let Some(peer) = self.peers.at_mut(id.slot) {
+            peer.refused = refused;
+            // Bytes may have arrived with the connection; its first readiness event will say so.
+        }
+        if refused.is_none() {
+            self.admitted += 1;
+            *self.addresses.entry(addr.ip()).or_insert(0) += 1;
+        }
+        self.stats.connections += 1;
+        let wait = if refused.is_some() { self.limits.close_wait } else { self.limits.handshake };
+        let queue = if refused.is_some() { queue::CLOSE } else { queue::HANDSHAKE };
+        self.deadlines.set(queue, id.slot, self.now.tick + wait);
+        Some(id)
+    }
+
+    /// The transport of a connection, to be registered for readiness.
+    pub(crate) fn transport_mut(&mut self, id: ConnId) -> Option<&mut T> {
+        self.peers.get(id)?;
+        self.peers.at_mut(id.slot)?.transport.as_mut()
+    }
+
+    /// A connection cannot be driven; it is dropped.
+    pub(crate) fn abandon(&mut self, id: ConnId) {
+        if self.peers.get(id).is_some() {
+            self.drop_peer(id.slot, CloseCause::Lost);
+            self.tidy();
+        }
+    }
+
+    /// There may be bytes, or an end, to be read in this slot; `hung_up`: an end is known to follow.
+    #[inline]
+    pub(crate) fn readable(&mut self, slot: u32, hung_up: bool) {
+        if let Some(peer) = self.peers.at_mut(slot) {
+            peer.readable = true;
+            peer.hung_up |= hung_up;
+            if !peer.in_ready && !peer.paused && !peer.choked {
+                peer.in_ready = true;
+                self.ready.push_back(slot);
+            }
+        }
+    }
+
+    /// The transport in this slot may take bytes again.
+    #[inline]
+    pub(crate) fn writable(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.at_mut(slot)
+            && peer.blocked
+        {
+            peer.blocked = false;
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// Whether a command may be given now: not while a fan-out must come first, nor while what it could tell the host has no room.
+    pub(crate) fn takes_commands(&self) -> bool {
+        !self.board.is_saturated() && !self.feeding_is_blocked()
+    }
+
+    /// Reads, deadlines, writes.
+    pub(crate) fn run(&mut self) {
+        self.drain_events();
+        self.resume_paused();
+        self.run_deadlines();
+        self.run_reads();
+        self.flush();
+        self.gauge();
+    }
+
+    /// When `run` must be called at the latest; `None` when nothing is armed.
+    pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        let contracts = self.mounts.iter().filter_map(|mount| mount.deadline).min();
+        let expiry = self.expiries.first().map(|&(at, _)| at);
+        let store = self.store_full_since.filter(|_| !self.store_down);
+        let store = store.map(|since| since + crate::ground::limits::STORE_WAIT);
+        [self.deadlines.next(), contracts, expiry, store].into_iter().flatten().min()
+    }
+
+    /// Whether `run` has something to do right away.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.ready.is_empty() || !self.dirty.is_empty() || self.board.fanning_out().is_some()
+    }
+
+    /// The server stops: the contracts say their last words, everyone is closed with 1001.
+    pub(crate) fn stop(&mut self) {
+        if mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        for index in 0..self.mounts.len() {
+            self.with_contract(MountId(index as u16), |contract, fx| contract.shutdown(fx));
+        }
+        for slot in 0..self.peers.extent() as u32 {
+            self.stop_peer(slot);
+        }
+        self.tidy();
+    }
+
+    /// Whether nothing is left: every client is gone, and so is all that was to be told about them.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.stopping && self.peers.len() == 0 && self.farewells.is_empty()
+    }
+
+    /// Drops what is left.
+    pub(crate) fn abort(&mut self) {
+        self.stopping = true;
+        for slot in 0..self.peers.extent() as u32 {
+            if self.peers.at(slot).is_some_and(|peer| peer.transport.is_some()) {
+                self.drop_peer(slot, CloseCause::Shutdown);
+            }
+        }
+        self.tidy();
+        self.drain_events();
+    }
+
+    /// What was counted.
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    pub(crate) fn ports_mut(&mut self) -> &mut P {
+        &mut self.ports
+    }
+
+    pub(crate) fn host_topics(&self) -> &[(String, TopicId)] {
+        &self.host_topics
+    }
+
+    // ---- deadlines -----------------------------------------------------------------------------------
+
+    fn run_deadlines(&mut self) {
+        for _ in 0..DEADLINES_PER_TURN {
+            let Some((queue, slot)) = self.deadlines.pop(self.now.tick) else { break };
+            self.peer_deadline(queue, slot);
+        }
+        while let Some(&(at, id)) = self.expiries.first()
+            && at <= self.now.tick
+        {
+            self.expiries.pop_first();
+            self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Host);
+        }
+        if !self.feeding_is_blocked() {
+            for index in 0..self.mounts.len() {
+                if self.mounts[index].deadline.is_some_and(|at| at <= self.now.tick) {
+                    self.mounts[index].deadline = None;
+                    self.with_contract(MountId(index as u16), |contract, fx| contract.deadline(fx));
+                }
+            }
+        }
+        self.tidy();
+    }
+
+    fn peer_deadline(&mut self, queue: usize, slot: u32) {
+        let now = self.now.tick;
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let stands_still = peer.paused || peer.choked;
+        match queue {
+            queue::HANDSHAKE => self.handshake_late(slot),
+            queue::KEEP_ALIVE => self.drop_peer(slot, CloseCause::Timeout),
+            queue::PARKED => self.parked_late(slot),
+            queue::PING => {
+                let Some(interval) = self.limits.ping_interval else { return };
+                if stands_still || now - peer.heard < interval {
+                    // Whoever was heard of lately is looked at again when it could have been silent for long enough.
+                    let due = if stands_still { now + interval } else { peer.heard + interval };
+                    self.deadlines.set(queue::PING, slot, due);
+                } else {
+                    self.ping(slot);
+                    self.deadlines.set(queue::PONG, slot, now + self.limits.pong_wait);
+                }
+            }
+            queue::PONG => {
+                let Some(interval) = self.limits.ping_interval else { return };
+                if stands_still {
+                    self.deadlines.set(queue::PONG, slot, now + self.limits.pong_wait);
+                } else if now - peer.heard < self.limits.pong_wait {
+                    self.deadlines.set(queue::PING, slot, peer.heard + interval);
+                } else {
+                    self.drop_peer(slot, CloseCause::Timeout);
+                }
+            }
+            queue::CLOSE => self.close_late(slot),
+            _ => {}
+        }
+    }
+
+    // ---- contracts -----------------------------------------------------------------------------------
+
+    /// Calls a contract and carries out what it says. A panic breaks the mount. Returns whether anything but the contract itself
+    /// may have changed.
+    #[inline]
+    fn with_contract(&mut self, id: MountId, call: impl FnOnce(&mut dyn Contract, &mut Effects)) -> bool {
+        let mount = &mut self.mounts[id.index()];
+        let Some(contract) = mount.contract.as_deref_mut() else { return false };
+        self.fx.now = self.now;
+        let fx = &mut self.fx;
+        // Whatever the contract leaves half done is thrown away with it; the effects are emptied.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(contract, fx))) {
+            self.fx.forget();
+            self.broke(id, payload);
+            return true;
+        }
+        let spoke = !self.fx.ops.is_empty();
+        if spoke {
+            self.apply(id);
+        }
+        spoke
+    }
+
+    /// Remembers a panic of a contract; [`tidy`](Self::tidy) deals with it.
+    fn broke(&mut self, id: MountId, payload: Box<dyn std::any::Any + Send>) {
+        // Dropping the payload is a stranger's code again, and may panic again.
+        mem::forget(payload);
+        self.stats.contract_panics += 1;
+        let mount = &mut self.mounts[id.index()];
+        log::error!("the contract at {} panicked", mount.settings.pattern);
+        mount.contract = None;
+        self.broken.push(id);
+    }
+
+    fn build(&mut self, id: MountId) {
+        let mount = &mut self.mounts[id.index()];
+        self.fx.now = self.now;
+        let mut setup = Setup { effects: &mut self.fx, mount: id, host_topics: &self.host_topics };
+        let factory = &mut mount.settings.factory;
+        match catch_unwind(AssertUnwindSafe(|| factory.build(&mut setup))) {
+            Ok(contract) => {
+                mount.contract = Some(contract);
+                self.apply(id);
+            }
+            Err(payload) => {
+                self.fx.forget();
+                self.broke(id, payload);
+            }
+        }
+    }
+
+    /// Closes the connections of mounts that broke, and builds their contracts anew or retires them.
+    fn mend(&mut self) {
+        while let Some(id) = self.broken.pop() {
+            let now = self.now.tick;
+            let retire = self.mounts[id.index()].panicked(now);
+            self.mounts[id.index()].deadline = None;
+            self.farewells.retain(|&(slot, _, mount, _)| {
+                let of_it = mount == id;
+                if of_it && let Some(peer) = self.peers.at_mut(slot) {
+                    // The contract that knew this connection is gone; nobody is left to be told.
+                    peer.held_events = peer.held_events.saturating_sub(1);
+                }
+                !of_it
+            });
+            for slot in 0..self.peers.extent() as u32 {
+                let Some(peer) = self.peers.at(slot) else { continue };
+                if matches!(peer.phase, Phase::Over) {
+                    self.free_if_done(slot);
+                } else if peer.mount() == Some(id) && peer.is_open() {
+                    self.begin_close(
+                        slot,
+                        CloseCode::INTERNAL,
+                        "internal error",
+                        CloseCause::ContractPanic,
+                        false,
+                    );
+                }
+            }
+            for topic in mem::take(&mut self.mounts[id.index()].topics) {
+                self.retire_topic(topic);
+            }
+            if retire {
+                self.stats.mounts_retired += 1;
+                let pattern = &self.mounts[id.index()].settings.pattern;
+                log::error!("the contract at {pattern} panicked too often: the mount is retired");
+                self.state_event(StateKey::Mount(id), Event::MountRetired { mount: id });
+            } else {
+                self.build(id);
+            }
+        }
+    }
+
+    /// Tells contracts of ends, and mends what broke, until nothing is left of either.
+    fn tidy(&mut self) {
+        loop {
+            if let Some((slot, id, mount, how)) = self.farewells.pop_front() {
+                self.cause = Some(slot);
+                self.with_contract(mount, |contract, fx| contract.closed(fx, id, how));
+                self.cause = None;
+                if let Some(peer) = self.peers.at_mut(slot) {
+                    peer.held_events = peer.held_events.saturating_sub(1);
+                }
+                self.free_if_done(slot);
+            } else if let Some((mount, ticket, why)) = self.refused_records.pop_front() {
+                self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
+            } else if !self.broken.is_empty() {
+                self.mend();
+            } else {
+                break;
+            }
+        }
+    }
+
+    // ---- events --------------------------------------------------------------------------------------
+
+    fn state_event(&mut self, key: StateKey, event: Event) {
+        let wanted = match event {
+            Event::Opened { .. } | Event::Closed { .. } => event::EventMask::CONNECTIONS,
+            Event::Contract { .. } => event::EventMask::CONTRACTS,
+            _ => event::EventMask::HEALTH,
+        };
+        if self.settings_events.contains(wanted) {
+            self.outbound.state(&mut self.ports, &mut self.stats, key, event);
+        }
+    }
+
+    fn count_refusal(&mut self, cause: RefusalCause, peer: SocketAddr) {
+        match cause {
+            RefusalCause::Connections => self.stats.refused_connections += 1,
+            RefusalCause::Address => self.stats.refused_address += 1,
+            RefusalCause::Mount => self.stats.refused_mount += 1,
+            RefusalCause::Parked => self.stats.refused_parked += 1,
+            RefusalCause::Stopping => self.stats.refused_stopping += 1,
+            // Counted by the status of the answer.
+            RefusalCause::Gate | RefusalCause::Contract => {}
+        }
+        if self.settings_events.contains(event::EventMask::REFUSALS) {
+            self.outbound.notice(&mut self.ports, &mut self.stats, Event::Refused { cause, peer });
+        }
+    }
+
+    fn drain_events(&mut self) {
+        if self.outbound.waits() {
+            let mut freed = Vec::new();
+            self.outbound.drain(&mut self.ports, &mut self.stats, |slot| freed.push(slot));
+            for slot in freed {
+                if let Some(peer) = self.peers.at_mut(slot) {
+                    peer.held_events = peer.held_events.saturating_sub(1);
+                }
+                self.free_if_done(slot);
+            }
+        }
+    }
+
+    /// Whether what could tell the host something lossless must wait.
+    fn feeding_is_blocked(&self) -> bool {
+        self.settings_events.contains(event::EventMask::CONTRACTS)
+            && self.mounts.iter().any(|mount| mount.feeds_host)
+            && self.outbound.is_blocked(&self.ports)
+    }
+
+    /// Whether connections of this mount must not be read for now.
+    fn must_pause(&self, mount: MountId) -> bool {
+        let mount = &self.mounts[mount.index()];
+        (mount.feeds_host && self.outbound.is_blocked(&self.ports))
+            || (mount.feeds_store && !self.store_down && self.store_full_since.is_some())
+    }
+
+    fn resume_paused(&mut self) {
+        self.watch_store();
+        if self.paused.is_empty() {
+            return;
+        }
+        let mut paused = mem::take(&mut self.paused);
+        paused.retain(|&slot| {
+            let Some(peer) = self.peers.at(slot).filter(|peer| peer.paused) else { return false };
+            let stay = peer.mount().is_some_and(|mount| peer.is_open() && self.must_pause(mount));
+            if !stay && let Some(peer) = self.peers.at_mut(slot) {
+                peer.paused = false;
+                self.mark_ready(slot);
+            }
+            stay
+        });
+        self.paused = paused;
+        if self.outbound.is_blocked(&self.ports) && !self.paused.is_empty() {
+            self.ports.want_event_room();
+        }
+    }
+
+    /// Whether the store takes records again, or has been given up.
+    fn watch_store(&mut self) {
+        let Some(since) = self.store_full_since else { return };
+        if self.ports.record_fits(0) {
+            self.store_full_since = None;
+            if mem::replace(&mut self.store_down, false) {
+                self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
+            }
+        } else if !self.store_down && self.now.tick - since >= crate::ground::limits::STORE_WAIT {
+            self.store_down = true;
+            let why = "it has taken no record for 10 s".to_owned();
+            self.state_event(StateKey::Store, Event::Store { up: false, why });
+        }
+    }
+
+    fn gauge(&mut self) {
+        self.stats.parked = self.parked as u64;
+        self.stats.partial_bytes = self.partial_total as u64;
+        self.stats.outbox_bytes = self.outbox_total as u64;
+        self.stats.detached_bytes = self.board.detached_bytes() as u64;
+    }
+
+    /// Puts a connection on the list of those to be read.
+    fn mark_ready(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.at_mut(slot)
+            && !peer.in_ready
+            && (peer.readable || peer.unparsed)
+            && !peer.paused
+            && !peer.choked
+        {
+            peer.in_ready = true;
+            self.ready.push_back(slot);
+        }
+    }
+
+    /// Puts a connection on the list of those with something private to write.
+    fn mark_dirty(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.at_mut(slot)
+            && !peer.in_dirty
+            && !peer.blocked
+        {
+            peer.in_dirty = true;
+            self.dirty.push_back(slot);
+        }
+    }
+
+    fn close_wait(&self) -> Duration {
+        self.limits.close_wait
+    }
+}
+
+/// The answer when a cap is reached.
+fn busy(why: &str) -> Response {
+    crate::wire::answer::fault(503, why, &[])
+}

@@ -1,0 +1,466 @@
+//! Effects and commands, carried out.
+
+use super::{
+    Engine, StateKey,
+    command::Command,
+    event::{Event, EventMask},
+    peer::{Peer, Phase, SubRef},
+    ports::Ports,
+    settings::Mount,
+    transport::Transport,
+};
+use crate::{
+    contracts::{
+        contract::SnapshotMessages,
+        effects::{EventClass, Lane, Op},
+        store::{Record, StoreError},
+    },
+    ground::{
+        close::{CloseCause, CloseCode},
+        frame::{Header, Message, Payload},
+        id::{ConnId, MountId, RecordTicket, TopicId},
+        time::Now,
+    },
+    hub::{
+        board::{SnapshotMaker, Unpublished},
+        outbox::Outbox,
+        topic::Topic,
+    },
+};
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// Asks the contract that owns a topic for its snapshot.
+struct Maker<'a> {
+    mounts: &'a mut [Mount],
+    owners: &'a [Option<MountId>],
+    broken: &'a mut Vec<MountId>,
+    panics: u64,
+    now: Now,
+}
+
+impl SnapshotMaker for Maker<'_> {
+    fn make(&mut self, topic: TopicId) -> Vec<u8> {
+        let Some(Some(owner)) = self.owners.get(topic.index()) else { return Vec::new() };
+        let mount = &mut self.mounts[owner.index()];
+        let Some(contract) = mount.contract.as_deref_mut() else { return Vec::new() };
+        let mut messages = SnapshotMessages::default();
+        let now = self.now;
+        match catch_unwind(AssertUnwindSafe(|| contract.snapshot(now, topic, &mut messages))) {
+            Ok(()) => messages.bytes,
+            Err(payload) => {
+                mem::forget(payload);
+                self.panics += 1;
+                mount.contract = None;
+                self.broken.push(*owner);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// A macro, since a method would borrow all of the engine: the board and what makes its snapshots, side by side.
+macro_rules! board_and_maker {
+    ($engine:ident) => {
+        (
+            &mut $engine.board,
+            Maker {
+                mounts: &mut $engine.mounts,
+                owners: &$engine.topic_owners,
+                broken: &mut $engine.broken,
+                panics: 0,
+                now: $engine.now,
+            },
+        )
+    };
+}
+
+impl<T: Transport, P: Ports> Engine<T, P> {
+    /// Carries out what a contract said.
+    pub(super) fn apply(&mut self, mount: MountId) {
+        let mut ops = mem::take(&mut self.fx.ops);
+        let mut bytes = mem::take(&mut self.fx.bytes);
+        for op in ops.drain(..) {
+            self.apply_one(mount, op, &bytes);
+        }
+        bytes.clear();
+        // One large message must not keep its memory for ever.
+        bytes.shrink_to(64 << 10);
+        (self.fx.ops, self.fx.bytes) = (ops, bytes);
+    }
+
+    fn apply_one(&mut self, mount: MountId, op: Op, bytes: &[u8]) {
+        let text = |span: crate::contracts::effects::Span| {
+            // Every span of text was made from a str.
+            std::str::from_utf8(&bytes[span.range()]).unwrap_or_default()
+        };
+        match op {
+            Op::Send { to, opcode, payload, lane } => {
+                let payload = &bytes[payload.range()];
+                let header = Header::new(opcode, payload.len());
+                self.send(to, lane, header, payload, false);
+            }
+            Op::Publish { topic, opcode, payload, notice } => {
+                let payload = &bytes[payload.range()];
+                self.publish(topic, opcode, None, payload, notice, false);
+            }
+            Op::PublishKey { topic, opcode, key, payload } => {
+                let payload = &bytes[payload.range()];
+                self.publish(topic, opcode, Some(text(key)), payload, false, false);
+            }
+            Op::Subscribe { conn, topic, snapshot } => self.subscribe(conn, topic, snapshot),
+            Op::Unsubscribe { conn, topic } => {
+                if self.open_peer(conn).is_some() {
+                    self.unsubscribe(conn.slot, topic.slot);
+                }
+            }
+            Op::Close { conn, code, reason } => {
+                if self.open_peer(conn).is_some() {
+                    self.begin_close(conn.slot, code, text(reason), CloseCause::Contract, false);
+                } else {
+                    self.stats.effects_stale += 1;
+                }
+            }
+            Op::Event { class, key, about, payload } => {
+                self.contract_event(mount, class, key, about, payload)
+            }
+            Op::Record { ticket, stream, key, payload } => {
+                let record = Record {
+                    mount,
+                    ticket,
+                    at: self.now.wall,
+                    stream: text(stream).into(),
+                    key: text(key).into(),
+                    payload: bytes[payload.range()].into(),
+                };
+                self.record(mount, record);
+            }
+            Op::Arm { at } => self.mounts[mount.index()].deadline = at,
+            Op::Declare { id, topic } => self.declare(id, topic, Some(mount)),
+            Op::Retire { topic } => {
+                if self.topic_owners.get(topic.index()) == Some(&Some(mount)) {
+                    self.mounts[mount.index()].topics.retain(|&id| id != topic);
+                    self.retire_topic(topic);
+                }
+            }
+        }
+    }
+
+    fn open_peer(&mut self, id: ConnId) -> Option<&mut Peer<T>> {
+        self.peers.get(id).filter(|peer| peer.is_open())?;
+        self.peers.at_mut(id.slot)
+    }
+
+    fn send(&mut self, to: ConnId, lane: Lane, header: Header, payload: &[u8], by_host: bool) {
+        if self.open_peer(to).is_none() {
+            let stale = if by_host { &mut self.stats.commands_stale } else { &mut self.stats.effects_stale };
+            *stale += 1;
+            return;
+        }
+        match lane {
+            Lane::Ordered => self.queue_ordered(to.slot, &[header.as_slice(), payload]),
+            Lane::Urgent => self.queue_urgent(to.slot, &[header.as_slice(), payload]),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        topic: TopicId,
+        opcode: crate::ground::frame::Opcode,
+        key: Option<&str>,
+        payload: &[u8],
+        notice: bool,
+        by_host: bool,
+    ) {
+        let (board, mut maker) = board_and_maker!(self);
+        let outcome = board.publish(topic, opcode, key, payload, notice, &mut maker, &mut self.stats);
+        self.stats.contract_panics += maker.panics;
+        match outcome {
+            Ok(()) => {}
+            Err(Unpublished::Gone) if by_host => self.stats.commands_stale += 1,
+            Err(Unpublished::Gone) => self.stats.effects_stale += 1,
+            Err(Unpublished::TooLarge) => {
+                log::warn!(
+                    "a message of {} bytes is larger than a quarter of the log of {topic}: not published",
+                    payload.len()
+                );
+            }
+            Err(Unpublished::TooManyKeys) => {
+                log::warn!("{topic} has no room for another key or a longer value: not published");
+            }
+        }
+    }
+
+    pub(super) fn declare(&mut self, id: TopicId, topic: Topic, owner: Option<MountId>) {
+        self.board.declare(id, topic);
+        if self.topic_owners.len() <= id.index() {
+            self.topic_owners.resize(id.index() + 1, None);
+        }
+        self.topic_owners[id.index()] = owner;
+        if let Some(owner) = owner {
+            self.mounts[owner.index()].topics.push(id);
+        }
+    }
+
+    pub(super) fn retire_topic(&mut self, id: TopicId) {
+        while let Some(topic) = self.board.get(id)
+            && let Some(last) = topic.subscribers.last()
+        {
+            let conn = last.conn;
+            self.unsubscribe(conn, id.slot);
+        }
+        if let Some(topic) = self.board.retire(id) {
+            self.topic_owners[id.index()] = None;
+            self.fx.topics.give_back(id, topic.log_bytes);
+        }
+    }
+
+    fn subscribe(&mut self, conn: ConnId, topic: TopicId, snapshot: bool) {
+        let known = self.board.get(topic).is_some();
+        let limit = self.limits.subscriptions;
+        let Some(peer) = self.open_peer(conn).filter(|_| known) else {
+            self.stats.effects_stale += 1;
+            return;
+        };
+        let subs = peer.subs.as_slice();
+        if subs.iter().any(|sub| sub.topic == topic.slot) {
+            return;
+        }
+        if subs.len() >= limit {
+            self.begin_close(
+                conn.slot,
+                CloseCode::POLICY,
+                "too many subscriptions",
+                CloseCause::Contract,
+                false,
+            );
+            return;
+        }
+        let (board, mut maker) = board_and_maker!(self);
+        let index = board.subscribe(topic.slot, conn.slot, snapshot, &mut maker, &mut self.stats) as u32;
+        self.stats.contract_panics += maker.panics;
+        if let Some(peer) = self.peers.at_mut(conn.slot) {
+            peer.subs.add(SubRef { topic: topic.slot, index });
+        }
+        // The snapshot is owed at once, without waiting for the topic's next publish.
+        self.mark_dirty(conn.slot);
+    }
+
+    /// Ends one subscription, by the topic's slot.
+    pub(super) fn unsubscribe(&mut self, conn: u32, topic: u32) {
+        let Some(peer) = self.peers.at_mut(conn) else { return };
+        let Some(sub) = peer.subs.remove(topic) else { return };
+        let (rest, moved) = self.board.unsubscribe(topic, sub.index as usize);
+        for (other, _, index) in moved {
+            if let Some(peer) = self.peers.at_mut(other) {
+                peer.subs.moved(topic, index as u32);
+            }
+        }
+        if !rest.is_empty() && self.peers.at(conn).is_some_and(|peer| peer.transport.is_some()) {
+            let mut outbox = self.take_outbox(conn);
+            self.outbox_total -= outbox.len();
+            outbox.push_rest(&rest);
+            self.outbox_total += outbox.len();
+            if let Some(peer) = self.peers.at_mut(conn) {
+                peer.outbox = Some(outbox);
+            }
+            self.mark_dirty(conn);
+        }
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, slot: u32) {
+        while let Some(sub) = self.peers.at(slot).and_then(|peer| peer.subs.as_slice().last().copied()) {
+            self.unsubscribe(slot, sub.topic);
+        }
+    }
+
+    /// Applies the lag policy of a topic to one subscriber.
+    pub(super) fn settle_laggard(&mut self, topic: u32, index: usize) {
+        let (board, mut maker) = board_and_maker!(self);
+        board.lagged(topic, index, 0, &mut maker, &mut self.stats);
+        self.stats.contract_panics += maker.panics;
+    }
+
+    // ---- private lanes -------------------------------------------------------------------------------
+
+    fn take_outbox(&mut self, slot: u32) -> Box<Outbox> {
+        let existing = self.peers.at_mut(slot).and_then(|peer| peer.outbox.take());
+        existing.or_else(|| self.spare_outboxes.pop()).unwrap_or_default()
+    }
+
+    /// Keeps an outbox for another connection, if it is small and few are kept.
+    pub(super) fn spare(&mut self, mut outbox: Box<Outbox>) {
+        if outbox.reset() && self.spare_outboxes.len() < crate::ground::limits::SPARE_OUTBOXES {
+            self.spare_outboxes.push(outbox);
+        }
+    }
+
+    /// Queues one frame, in pieces, in order with everything else.
+    pub(super) fn queue_ordered(&mut self, slot: u32, pieces: &[&[u8]]) {
+        let seq = self.board.next_seq();
+        self.queue(slot, pieces, |outbox| outbox.push_ordered(seq, pieces));
+    }
+
+    /// Queues whole frames ahead of everything but the frame that is partly sent.
+    pub(super) fn queue_urgent(&mut self, slot: u32, pieces: &[&[u8]]) {
+        self.queue(slot, pieces, |outbox| outbox.push_urgent(pieces));
+    }
+
+    fn queue(&mut self, slot: u32, pieces: &[&[u8]], push: impl FnOnce(&mut Outbox)) {
+        let added: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let Some(peer) = self.peers.at(slot).filter(|peer| peer.transport.is_some()) else { return };
+        let (open, held) = (peer.is_open(), peer.outbox_len());
+        // A close frame, or the answer to a request, is always taken: it is bounded by what it is.
+        let too_slow = held > 0 && held + added > self.limits.outbox_bytes;
+        let overload = self.outbox_total + added > self.limits.outbox_bytes_total;
+        if open && (too_slow || overload) {
+            let (reason, cause) = if too_slow {
+                ("the client does not take what it is sent", CloseCause::TooSlow)
+            } else {
+                ("the server holds too much that clients do not take", CloseCause::Overload)
+            };
+            self.begin_close(slot, CloseCode::TRY_AGAIN, reason, cause, true);
+            return;
+        }
+        let mut outbox = self.take_outbox(slot);
+        push(&mut outbox);
+        self.outbox_total += added;
+        self.stats.frames_private += 1;
+        let choke = outbox.len() > self.limits.outbox_bytes / 4;
+        if let Some(peer) = self.peers.at_mut(slot) {
+            peer.outbox = Some(outbox);
+            peer.choked |= choke && peer.is_open();
+        }
+        self.mark_dirty(slot);
+    }
+
+    /// Drops what is queued privately, but for the frame that is partly sent.
+    pub(super) fn drop_queued(&mut self, slot: u32) {
+        let Some(outbox) = self.peers.at_mut(slot).and_then(|peer| peer.outbox.take()) else { return };
+        self.outbox_total -= outbox.len();
+        let rest = outbox.rest_of_frame();
+        self.spare(outbox);
+        if !rest.is_empty() {
+            let mut outbox = self.spare_outboxes.pop().unwrap_or_default();
+            outbox.push_rest(&rest);
+            self.outbox_total += outbox.len();
+            if let Some(peer) = self.peers.at_mut(slot) {
+                peer.outbox = Some(outbox);
+            }
+        }
+    }
+
+    // ---- events and records --------------------------------------------------------------------------
+
+    fn contract_event(
+        &mut self,
+        mount: MountId,
+        class: EventClass,
+        key: u64,
+        about: Option<ConnId>,
+        payload: Payload,
+    ) {
+        if !self.settings_events.contains(EventMask::CONTRACTS) {
+            return;
+        }
+        let event = Event::Contract { mount, class, key, about, payload };
+        match class {
+            EventClass::Lossless => {
+                self.mounts[mount.index()].feeds_host = true;
+                let held = self.cause;
+                let waits = self.outbound.lossless(&mut self.ports, &mut self.stats, event, held);
+                if waits {
+                    self.ports.want_event_room();
+                    if let Some(peer) = held.and_then(|slot| self.peers.at_mut(slot)) {
+                        peer.held_events += 1;
+                    }
+                }
+            }
+            EventClass::State => self.state_event(StateKey::Contract(mount, key), event),
+            EventClass::Notice => {
+                self.outbound.notice(&mut self.ports, &mut self.stats, event);
+            }
+        }
+    }
+
+    fn record(&mut self, mount: MountId, record: Record) {
+        self.mounts[mount.index()].feeds_store = true;
+        let ticket = record.ticket;
+        let why = if !self.records {
+            StoreError::Rejected("the server was started without a store".into())
+        } else if self.store_down {
+            StoreError::Down("it has taken no record for 10 s".into())
+        } else {
+            match self.ports.send_record(record) {
+                Ok(()) => {
+                    if !self.ports.record_fits(0) && self.store_full_since.is_none() {
+                        self.store_full_since = Some(self.now.tick);
+                    }
+                    return;
+                }
+                Err(_) => {
+                    self.store_full_since.get_or_insert(self.now.tick);
+                    StoreError::Down("its queue is full".into())
+                }
+            }
+        };
+        self.stats.records_refused += 1;
+        self.refused_records.push_back((mount, ticket, why));
+    }
+
+    /// The store has committed, or refused, these records: all of `tickets`, which are in order.
+    pub(crate) fn recorded(&mut self, tickets: &[(MountId, RecordTicket)], outcome: Result<(), &StoreError>) {
+        let counter = if outcome.is_ok() { &mut self.stats.records } else { &mut self.stats.records_failed };
+        *counter += tickets.len() as u64;
+        for &(mount, ticket) in tickets {
+            self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, outcome));
+        }
+        self.tidy();
+    }
+
+    // ---- commands ------------------------------------------------------------------------------------
+
+    /// Carries out one command of the host.
+    pub(crate) fn command(&mut self, command: Command) {
+        self.stats.commands += 1;
+        match command {
+            Command::Publish { topic, key, payload } => {
+                let message = payload.as_message();
+                self.publish(topic, message.opcode(), key.as_deref(), message.as_bytes(), false, true);
+            }
+            Command::Send { conn, payload, lane } => {
+                let message: Message<'_> = payload.as_message();
+                let header = Header::new(message.opcode(), message.as_bytes().len());
+                self.send(conn, lane, header, message.as_bytes(), true);
+            }
+            Command::Close { conn, code, reason } => {
+                if self.open_peer(conn).is_some() {
+                    self.begin_close(conn.slot, code, &reason, CloseCause::Host, false);
+                } else {
+                    self.stats.commands_stale += 1;
+                }
+            }
+            Command::Contract { mount, command } => match self.mounts.get(mount.index()) {
+                Some(target) if target.contract.is_some() => {
+                    self.with_contract(mount, |contract, fx| contract.command(fx, command));
+                }
+                _ => self.stats.commands_stale += 1,
+            },
+            Command::Decide { conn, decision } => self.decided(conn, decision),
+            Command::Answer { conn, response } => self.answered(conn, response),
+            Command::Resume { conn } => {
+                if self.peers.get(conn).is_some()
+                    && let Some(Phase::Answering(answer)) = self.peers.at_mut(conn.slot).map(|p| &mut p.phase)
+                {
+                    answer.waits = false;
+                    self.mark_dirty(conn.slot);
+                } else {
+                    self.stats.commands_stale += 1;
+                }
+            }
+        }
+        self.tidy();
+    }
+}

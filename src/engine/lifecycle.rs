@@ -1,0 +1,263 @@
+//! How connections end.
+
+use super::{
+    Engine,
+    event::Event,
+    outbound::StateKey,
+    peer::{Awaits, Phase},
+    ports::Ports,
+    queue,
+    transport::Transport,
+};
+use crate::{
+    ground::{
+        close::{CloseCause, CloseCode, Closed},
+        id::MountId,
+        limits::LINGER_BYTES_MAX,
+    },
+    wire::{
+        control::{close_frame, ping_frame},
+        protocol::PeerClose,
+    },
+};
+use std::mem;
+
+impl<T: Transport, P: Ports> Engine<T, P> {
+    /// An open WebSocket is over, as far as its contract and the host are concerned.
+    fn report_end(&mut self, slot: u32, mount: MountId, how: Closed) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let id = peer.id;
+        peer.held_events += 1;
+        self.farewells.push_back((slot, id, mount, how));
+        self.stats.open -= 1;
+        self.stats.closed += 1;
+        let by_cause = match how.cause {
+            CloseCause::Peer => &mut self.stats.closed_peer,
+            CloseCause::Lost => &mut self.stats.closed_lost,
+            CloseCause::Fault => &mut self.stats.closed_fault,
+            CloseCause::Contract => &mut self.stats.closed_contract,
+            CloseCause::Host => &mut self.stats.closed_host,
+            CloseCause::Shutdown => &mut self.stats.closed_shutdown,
+            CloseCause::Timeout => &mut self.stats.closed_timeout,
+            CloseCause::TooSlow => &mut self.stats.closed_too_slow,
+            CloseCause::Overload => &mut self.stats.closed_overload,
+            CloseCause::ContractPanic => &mut self.stats.closed_panic,
+        };
+        *by_cause += 1;
+        self.state_event(StateKey::Conn(slot), Event::Closed { conn: id, mount, how });
+    }
+
+    /// Closes a WebSocket if it is open.
+    pub(super) fn close_open(&mut self, slot: u32, code: CloseCode, reason: &str, cause: CloseCause) {
+        if self.peers.at(slot).is_some_and(|peer| peer.is_open()) {
+            self.begin_close(slot, code, reason, cause, false);
+        }
+    }
+
+    /// Queues our close frame behind everything that is owed, or, `at_once`, behind nothing but the frame that is partly sent. From here on only the
+    /// peer's close is awaited.
+    pub(super) fn begin_close(
+        &mut self,
+        slot: u32,
+        code: CloseCode,
+        reason: &str,
+        cause: CloseCause,
+        at_once: bool,
+    ) {
+        if at_once {
+            self.unsubscribe_all(slot);
+            self.drop_queued(slot);
+        }
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let mount = match mem::replace(&mut peer.phase, Phase::Over) {
+            Phase::Open(mount, receiver) => {
+                peer.phase = Phase::Closing { mount, receiver, answered: false };
+                mount
+            }
+            other => {
+                peer.phase = other;
+                return;
+            }
+        };
+        // What is at hand but was not looked at may hold the peer's close.
+        peer.unparsed |= !peer.partial.is_empty();
+        (peer.paused, peer.choked) = (false, false);
+        self.queue_ordered(slot, &[close_frame(code, reason).as_slice()]);
+        self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+        self.report_end(slot, mount, Closed { cause, code });
+        self.mark_ready(slot);
+        self.mark_dirty(slot);
+    }
+
+    /// The peer's close frame arrived in an open WebSocket.
+    pub(super) fn peer_closed(&mut self, slot: u32, close: &PeerClose) {
+        // It reads no more: what it was not sent yet is of no use to it.
+        self.unsubscribe_all(slot);
+        self.drop_queued(slot);
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        if let Phase::Open(mount, receiver) = mem::replace(&mut peer.phase, Phase::Over) {
+            peer.phase = Phase::Closing { mount, receiver, answered: true };
+            (peer.paused, peer.choked) = (false, false);
+            self.queue_ordered(slot, &[close.reply.as_slice()]);
+            self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+            let code = close.code.unwrap_or(CloseCode::NO_STATUS);
+            self.report_end(slot, mount, Closed { cause: CloseCause::Peer, code });
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// Both close frames may have passed: then it is over.
+    pub(super) fn closing_done(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at(slot) else { return };
+        let unsent = peer.transport.as_ref().is_some_and(|transport| transport.unsent() > 0);
+        if let Phase::Closing { answered, .. } = peer.phase
+            && peer.outbox.is_none()
+            && !unsent
+        {
+            if answered {
+                self.drop_peer(slot, CloseCause::Peer);
+            } else {
+                // The close frame was the last of all.
+                self.unsubscribe_all(slot);
+            }
+        }
+    }
+
+    /// The peer has sent its last byte.
+    pub(super) fn peer_ended(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at(slot) else { return };
+        match peer.phase {
+            // It may still be reading: a client that half-closes after its request gets its answer, and one that said goodbye gets ours.
+            Phase::Answering(_) | Phase::Closing { answered: true, .. } => {}
+            Phase::Parked(ref pending) => {
+                let answer = pending.awaits == Awaits::Answer;
+                if !answer || peer.outbox.is_none() {
+                    self.drop_peer(slot, CloseCause::Lost);
+                }
+            }
+            _ => self.drop_peer(slot, CloseCause::Lost),
+        }
+    }
+
+    /// Drops a connection without another word. What its contract and the host must hear about it keeps the slot.
+    pub(super) fn drop_peer(&mut self, slot: u32, cause: CloseCause) {
+        self.unsubscribe_all(slot);
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        if peer.transport.take().is_none() {
+            return;
+        }
+        let phase = mem::replace(&mut peer.phase, Phase::Over);
+        peer.partial = Vec::new();
+        (peer.readable, peer.unparsed, peer.paused, peer.choked) = (false, false, false, false);
+        let id = peer.id;
+        let (refused, ip) = (peer.refused.is_some(), peer.addr.ip());
+        if let Some(outbox) = peer.outbox.take() {
+            self.outbox_total -= outbox.len();
+            self.spare(outbox);
+        }
+        self.charge(slot);
+        self.deadlines.clear(slot);
+        self.forget_expiry(id);
+        self.stats.connections -= 1;
+        if !refused {
+            self.admitted -= 1;
+            if let Some(count) = self.addresses.get_mut(&ip) {
+                *count -= 1;
+                if *count == 0 {
+                    self.addresses.remove(&ip);
+                }
+            }
+        }
+        match phase {
+            Phase::Open(mount, _) => {
+                self.mounts[mount.index()].connections -= 1;
+                self.report_end(slot, mount, Closed { cause, code: CloseCode::ABNORMAL });
+            }
+            Phase::Closing { mount, .. } => self.mounts[mount.index()].connections -= 1,
+            Phase::Parked(_) => self.parked -= 1,
+            _ => {}
+        }
+        self.free_if_done(slot);
+    }
+
+    /// Gives the slot of a connection that is over to others, unless something about it is still to be told.
+    pub(super) fn free_if_done(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.at(slot)
+            && matches!(peer.phase, Phase::Over)
+            && peer.transport.is_none()
+            && peer.held_events == 0
+        {
+            self.peers.remove(slot);
+        }
+    }
+
+    pub(super) fn forget_expiry(&mut self, id: crate::ground::id::ConnId) {
+        if !self.expiries.is_empty() {
+            self.expiries.retain(|&(_, other)| other != id);
+        }
+    }
+
+    /// The server stops.
+    pub(super) fn stop_peer(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        match &mut peer.phase {
+            Phase::Open(..) => {
+                let reason = "the server is stopping";
+                self.begin_close(slot, CloseCode::GOING_AWAY, reason, CloseCause::Shutdown, false);
+            }
+            Phase::Head(_) | Phase::Body(..) | Phase::Parked(_) => {
+                if peer.partial.is_empty() && matches!(peer.phase, Phase::Head(_)) {
+                    self.drop_peer(slot, CloseCause::Shutdown);
+                } else {
+                    self.refuse(slot, 503, "the server is stopping");
+                }
+            }
+            Phase::Answering(answer) => answer.keep_alive = false,
+            Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over => {}
+        }
+    }
+
+    pub(super) fn handshake_late(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at(slot) else { return };
+        if matches!(peer.phase, Phase::Head(_)) && peer.partial.is_empty() {
+            // It never said a word; neither do we.
+            self.drop_peer(slot, CloseCause::Timeout);
+        } else {
+            self.refuse(slot, 408, "the request did not arrive in time");
+        }
+    }
+
+    pub(super) fn close_late(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        if let Phase::Answering(answer) = &peer.phase
+            && answer.waits
+            && peer.outbox.is_none()
+        {
+            // The source has nothing, and the client has taken all there was: nobody is late.
+            self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+            return;
+        }
+        self.drop_peer(slot, CloseCause::Timeout);
+    }
+
+    /// The answer that ends this connection is sent: say so, and read what is still on its way.
+    pub(super) fn linger(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let ended = peer.ended;
+        let Some(transport) = peer.transport.as_mut() else { return };
+        if ended || transport.shutdown_write().is_err() {
+            self.drop_peer(slot, CloseCause::Lost);
+            return;
+        }
+        peer.phase = Phase::Draining { left: LINGER_BYTES_MAX };
+        peer.partial = Vec::new();
+        peer.unparsed = false;
+        self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+        self.mark_ready(slot);
+    }
+
+    pub(super) fn ping(&mut self, slot: u32) {
+        self.stats.pings += 1;
+        self.queue_urgent(slot, &[ping_frame(b"").as_slice()]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Events on their way to the host, by class.
+
+use super::{event::Event, ports::Ports};
+use crate::ground::{
+    counters::Stats,
+    id::MountId,
+    limits::{EVENTS_RESERVED, STATE_KEYS_MAX},
+};
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
+
+/// What a state event is about: a newer one of the same key replaces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum StateKey {
+    /// A connection's slot, so that there are no more keys than slots.
+    Conn(u32),
+    Contract(MountId, u64),
+    Mount(MountId),
+    Store,
+}
+
+/// Events that found no room yet.
+#[derive(Debug, Default)]
+pub(crate) struct Outbound {
+    /// Lossless ones, with the slot that is held for them. Only what could not be prevented by pausing gets here.
+    backlog: VecDeque<(Event, Option<u32>)>,
+    backlog_bytes: usize,
+    /// State events, with the keys in the order in which they began to wait.
+    pending: HashMap<StateKey, Event>,
+    order: VecDeque<StateKey>,
+    contract_keys: usize,
+}
+
+impl Outbound {
+    /// Whether connections that feed lossless events must not be read.
+    pub(crate) fn is_blocked(&self, ports: &impl Ports) -> bool {
+        !self.backlog.is_empty() || ports.event_room() < EVENTS_RESERVED
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        !self.backlog.is_empty() || !self.order.is_empty()
+    }
+
+    /// An event that must arrive. `held`: the slot of the connection whose end it is. True when it waits, and the slot with it.
+    pub(crate) fn lossless(
+        &mut self,
+        ports: &mut impl Ports,
+        stats: &mut Stats,
+        event: Event,
+        held: Option<u32>,
+    ) -> bool {
+        let event = if self.backlog.is_empty() {
+            match ports.send_event(event) {
+                Ok(()) => {
+                    stats.events += 1;
+                    return false;
+                }
+                Err(event) => event,
+            }
+        } else {
+            event
+        };
+        self.backlog_bytes += event.weight_bytes();
+        self.backlog.push_back((event, held));
+        true
+    }
+
+    /// An event of which only the newest counts.
+    pub(crate) fn state(&mut self, ports: &mut impl Ports, stats: &mut Stats, key: StateKey, event: Event) {
+        let contract = matches!(key, StateKey::Contract(..));
+        match self.pending.entry(key) {
+            Entry::Occupied(mut entry) => {
+                entry.insert(event);
+                stats.events_conflated += 1;
+            }
+            Entry::Vacant(entry) => {
+                let event = if ports.event_room() > EVENTS_RESERVED {
+                    match ports.send_event(event) {
+                        Ok(()) => {
+                            stats.events += 1;
+                            return;
+                        }
+                        Err(event) => event,
+                    }
+                } else {
+                    event
+                };
+                if contract && self.contract_keys >= STATE_KEYS_MAX {
+                    stats.notices_dropped += 1;
+                    return;
+                }
+                self.contract_keys += usize::from(contract);
+                entry.insert(event);
+                self.order.push_back(key);
+            }
+        }
+    }
+
+    /// An event that may be lost. False when it was.
+    pub(crate) fn notice(&mut self, ports: &mut impl Ports, stats: &mut Stats, event: Event) -> bool {
+        let sent = ports.event_room() > EVENTS_RESERVED && ports.send_event(event).is_ok();
+        if sent {
+            stats.events += 1;
+        } else {
+            stats.notices_dropped += 1;
+        }
+        sent
+    }
+
+    /// Hands over what there is room for, and calls `freed` with each slot that was held for an event.
+    pub(crate) fn drain(&mut self, ports: &mut impl Ports, stats: &mut Stats, mut freed: impl FnMut(u32)) {
+        while let Some((event, held)) = self.backlog.pop_front() {
+            let weight = event.weight_bytes();
+            match ports.send_event(event) {
+                Ok(()) => {
+                    stats.events += 1;
+                    self.backlog_bytes -= weight;
+                    if let Some(slot) = held {
+                        freed(slot);
+                    }
+                }
+                Err(event) => {
+                    self.backlog.push_front((event, held));
+                    break;
+                }
+            }
+        }
+        while ports.event_room() > EVENTS_RESERVED
+            && let Some(key) = self.order.pop_front()
+        {
+            let Some(event) = self.pending.remove(&key) else { continue };
+            match ports.send_event(event) {
+                Ok(()) => {
+                    stats.events += 1;
+                    self.contract_keys -= usize::from(matches!(key, StateKey::Contract(..)));
+                }
+                Err(event) => {
+                    self.pending.insert(key, event);
+                    self.order.push_front(key);
+                    break;
+                }
+            }
+        }
+        if self.waits() {
+            ports.want_event_room();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What the engine needs from outside, besides bytes: a place for events and one for records.
+
+use super::event::Event;
+use crate::contracts::store::Record;
+
+/// The engine's outlets. None of these may wait.
+pub(crate) trait Ports {
+    /// How many events fit.
+    fn event_room(&self) -> usize;
+
+    /// Hands an event to the host. On failure it comes back.
+    fn send_event(&mut self, event: Event) -> Result<(), Event>;
+
+    /// The engine waits for room in the outlet: the driver must call [`Engine::run`](super::Engine::run) when there is some.
+    fn want_event_room(&mut self);
+
+    /// Whether a record of this weight fits.
+    fn record_fits(&self, weight_bytes: usize) -> bool;
+
+    /// Hands a record to the store. On failure it comes back.
+    fn send_record(&mut self, record: Record) -> Result<(), Record>;
+}

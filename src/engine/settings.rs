@@ -1,0 +1,104 @@
+//! What the engine is built from: a configuration that cannot be wrong any more.
+
+use super::{event::EventMask, router::Router};
+use crate::{
+    contracts::{
+        contract::{Contract, ContractFactory},
+        gate::Gate,
+        route::Route,
+    },
+    ground::{
+        id::{MountId, TopicId},
+        limits::{Limits, PANIC_WINDOW, PANICS_MAX},
+        time::Tick,
+    },
+    hub::topic::Topic,
+};
+use std::{collections::VecDeque, fmt};
+
+/// See the module.
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) events: EventMask,
+    pub(crate) router: Router,
+    pub(crate) mounts: Vec<MountSettings>,
+    pub(crate) routes: Vec<RouteSettings>,
+    pub(crate) topics: Vec<(String, Topic)>,
+    /// Whether there is a store; without one, records are refused.
+    pub(crate) records: bool,
+}
+
+/// One mount, as configured.
+pub(crate) struct MountSettings {
+    pub(crate) pattern: String,
+    pub(crate) factory: Box<dyn ContractFactory>,
+    pub(crate) gate: Option<Box<dyn Gate>>,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) connections_max: usize,
+}
+
+/// One route, as configured.
+pub(crate) struct RouteSettings {
+    pub(crate) route: Box<dyn Route>,
+    pub(crate) gate: Option<Box<dyn Gate>>,
+}
+
+/// One mount, at work.
+pub(crate) struct Mount {
+    pub(crate) settings: MountSettings,
+    /// `None` while it is being built, and when it is retired.
+    pub(crate) contract: Option<Box<dyn Contract>>,
+    pub(crate) connections: usize,
+    pub(crate) deadline: Option<Tick>,
+    /// It has told the host something lossless, so it must pause when the host does not keep up.
+    pub(crate) feeds_host: bool,
+    /// It has recorded something, so it must pause when the store does not keep up.
+    pub(crate) feeds_store: bool,
+    /// The topics it declared.
+    pub(crate) topics: Vec<TopicId>,
+    panics: VecDeque<Tick>,
+}
+
+impl Mount {
+    pub(crate) fn new(settings: MountSettings) -> Self {
+        Self {
+            settings,
+            contract: None,
+            connections: 0,
+            deadline: None,
+            feeds_host: false,
+            feeds_store: false,
+            topics: Vec::new(),
+            panics: VecDeque::new(),
+        }
+    }
+
+    /// A panic happened. True when it was one too many.
+    pub(crate) fn panicked(&mut self, now: Tick) -> bool {
+        self.panics.push_back(now);
+        while self.panics.front().is_some_and(|&at| now - at > PANIC_WINDOW) {
+            self.panics.pop_front();
+        }
+        self.panics.len() >= PANICS_MAX
+    }
+}
+
+impl fmt::Debug for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mount")
+            .field("pattern", &self.settings.pattern)
+            .field("connections", &self.connections)
+            .field("retired", &self.contract.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What stands at a matched path.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// The pattern, for messages.
+    pub(crate) pattern: String,
+    pub(crate) mount: Option<MountId>,
+    /// The routes by method.
+    pub(crate) routes: Vec<(crate::wire::request::Method, usize)>,
+}
