@@ -27,12 +27,11 @@ pub use ground::{
     limits::Limits,
     time::{Now, Tick, Wall},
 };
-pub use hub::identity::Identity;
-pub use runtime::thread::SchedulingPolicy;
 pub use hub::{
     identity::Identity,
     topic::{Lag, SnapshotSource, Topic},
 };
+pub use runtime::thread::SchedulingPolicy;
 pub use wire::{
     request::{Method, Request},
     response::{BodyStream, Pulled, Response},
