@@ -3,6 +3,9 @@
 //! The board knows connections only as slot numbers. It never writes: whoever pumps asks it what a subscriber is owed and tells it how
 //! much was taken.
 
+#[cfg(test)]
+mod check;
+
 use super::{
     cursor::{Cursor, Detached},
     log::Log,
@@ -306,9 +309,7 @@ impl Board {
         }
         topic.pass = topic.pass.min(topic.subscribers.len());
         if let Some(detached) = gone.cursor.detached {
-            for piece in detached.pieces {
-                self.release(Some(piece));
-            }
+            self.release_all(detached.pieces);
         }
         (rest, moved)
     }
@@ -321,11 +322,18 @@ impl Board {
         }
     }
 
+    fn release_all(&mut self, arcs: impl IntoIterator<Item = Arc<[u8]>>) {
+        for arc in arcs {
+            self.release(Some(arc));
+        }
+    }
+
     /// Puts a cursor at the topic's snapshot, forwards only; `cursor.next` must be a frame boundary.
     fn place(&mut self, slot: u32, index: usize, maker: &mut dyn SnapshotMaker, stats: &mut Stats) {
         let since = self.next_seq();
         let topic = self.at(slot);
         let end = topic.log.end();
+        let mut replaced = VecDeque::new();
         match topic.spec.source {
             SnapshotSource::None => {
                 let newest = topic.log.newest();
@@ -340,7 +348,7 @@ impl Board {
                     (Some(newest), _) => cursor.next = newest,
                     (None, Some(frame)) => {
                         (cursor.next, cursor.since) = (end, since);
-                        cursor.detach(frame, false);
+                        replaced = cursor.detach(frame, false);
                     }
                     (None, None) => cursor.next = end,
                 }
@@ -354,12 +362,13 @@ impl Board {
                     // What the snapshot tells is as of now, so it comes after all that was queued before.
                     Some(frames) => {
                         subscriber.cursor.since = since;
-                        subscriber.cursor.detach(frames, false);
+                        replaced = subscriber.cursor.detach(frames, false);
                     }
                     None => subscriber.lost = true,
                 }
             }
         }
+        self.release_all(replaced);
     }
 
     /// The topic's snapshot as of now: made once, shared by all who are placed before the next publish. `None` when the
@@ -482,8 +491,9 @@ impl Board {
             }
         };
         let cursor = &mut self.at(slot).subscribers[index].cursor;
-        cursor.detach(rest, true);
+        let replaced = cursor.detach(rest, true);
         (cursor.next, cursor.part) = (frame + 1, 0);
+        self.release_all(replaced);
         true
     }
 
@@ -511,21 +521,22 @@ impl Board {
         if bytes > 0 {
             cursor.advance_in_log(&topic.log, bytes as u64);
         }
-        for piece in done {
-            self.release(Some(piece));
-        }
+        self.release_all(done);
     }
 }
 
 impl Cursor {
-    fn detach(&mut self, piece: Arc<[u8]>, begun: bool) {
+    /// Puts a piece behind what is begun. Returns what it replaces, for the board's count.
+    #[must_use]
+    fn detach(&mut self, piece: Arc<[u8]>, begun: bool) -> VecDeque<Arc<[u8]>> {
         let detached = self
             .detached
             .get_or_insert_with(|| Box::new(Detached { pieces: VecDeque::new(), sent: 0, begun }));
         // Of snapshots that were never begun only the newest is worth sending.
         let keep = usize::from(detached.begun || detached.sent > 0);
-        detached.pieces.truncate(keep);
+        let replaced = detached.pieces.split_off(keep.min(detached.pieces.len()));
         detached.pieces.push_back(piece);
+        replaced
     }
 }
 
