@@ -244,6 +244,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if let Some(peer) = self.peers.at_mut(conn.slot) {
             peer.subs.add(SubRef { topic: topic.slot, index });
         }
+        if self.board.at(topic.slot).subscribers[index as usize].lost {
+            let why = "the server has no room for a snapshot";
+            self.begin_close(conn.slot, CloseCode::TRY_AGAIN, why, CloseCause::Overload, true);
+        }
         // The snapshot is owed at once, without waiting for the topic's next publish.
         self.mark_dirty(conn.slot);
     }
@@ -259,14 +263,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
         }
         if !rest.is_empty() && self.peers.at(conn).is_some_and(|peer| peer.transport.is_some()) {
-            let mut outbox = self.take_outbox(conn);
-            self.outbox_total -= outbox.len();
-            outbox.push_rest(&rest);
-            self.outbox_total += outbox.len();
-            if let Some(peer) = self.peers.at_mut(conn) {
-                peer.outbox = Some(outbox);
-            }
-            self.mark_dirty(conn);
+            self.queue_first(conn, &rest);
         }
     }
 
@@ -295,6 +292,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if outbox.reset() && self.spare_outboxes.len() < crate::ground::limits::SPARE_OUTBOXES {
             self.spare_outboxes.push(outbox);
         }
+    }
+
+    /// Queues bytes before everything else, as the rest of what is begun: no frame overtakes them, and they are never dropped.
+    pub(super) fn queue_first(&mut self, slot: u32, bytes: &[u8]) {
+        let mut outbox = self.take_outbox(slot);
+        outbox.push_rest(bytes);
+        self.outbox_total += bytes.len();
+        if let Some(peer) = self.peers.at_mut(slot) {
+            peer.outbox = Some(outbox);
+        }
+        self.mark_dirty(slot);
     }
 
     /// Queues one frame, in pieces, in order with everything else.

@@ -294,7 +294,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 pending.identity = Some(identity);
                 self.dispatch_pending(conn.slot, pending);
             }
-            Decision::Refuse(response) => self.answer_pending(conn.slot, &pending, response),
+            Decision::Refuse(response) => self.answer_pending(conn.slot, &pending, response, true),
         }
         self.charge(conn.slot);
         self.mark_ready(conn.slot);
@@ -302,15 +302,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     pub(super) fn answered(&mut self, conn: ConnId, response: Response) {
         match self.unpark(conn, Awaits::Answer) {
-            Some(pending) => self.answer_pending(conn.slot, &pending, response),
+            Some(pending) => self.answer_pending(conn.slot, &pending, response, true),
             None => self.stats.commands_stale += 1,
         }
     }
 
-    fn answer_pending(&mut self, slot: u32, pending: &Pending, response: Response) {
+    fn answer_pending(&mut self, slot: u32, pending: &Pending, response: Response, keep_alive: bool) {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         if let Ok(head) = head::parse(&pending.head, &mut headers) {
-            let asked = Asked::of(head.method, head.version_minor, head.keep_alive);
+            let asked = Asked::of(head.method, head.version_minor, head.keep_alive && keep_alive);
             if pending.awaits == Awaits::Answer {
                 // Its body was read.
                 self.answer(slot, asked, response);
@@ -325,7 +325,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let Some(id) = self.peers.at(slot).map(|peer| peer.id) else { return };
         for awaits in [Awaits::Decision, Awaits::Answer] {
             if let Some(pending) = self.unpark(id, awaits) {
-                self.answer_pending(slot, &pending, busy("the host did not answer in time; try again later"));
+                // Not kept alive: a word of the host that comes too late must not meet the next request.
+                let response = busy("the host did not answer in time; try again later");
+                self.answer_pending(slot, &pending, response, false);
             }
         }
     }
@@ -399,7 +401,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.mounts[id.index()].connections += 1;
         self.stats.open += 1;
         self.stats.opened += 1;
-        self.queue_ordered(slot, &[&answer]);
+        self.queue_first(slot, &answer);
         match self.limits.ping_interval {
             Some(interval) => self.deadlines.set(queue::PING, slot, self.now.tick + interval),
             None => self.deadlines.clear(slot),
@@ -445,6 +447,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             Ok(Reply::Later) => {
                 if self.parked >= self.limits.parked {
                     self.count_refusal(RefusalCause::Parked, request.peer);
+                    // Not kept alive: the route may have asked the host for an answer, which must not meet the next request.
+                    let asked = Asked { keep_alive: false, ..asked };
                     self.answer(slot, asked, busy("too many requests wait for an answer; try again later"));
                     return;
                 }
@@ -514,6 +518,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             peer.phase = Phase::Answering(Box::new(answer));
             self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
         }
+        self.charge(slot);
     }
 
     /// Pulls more of a streamed answer, when the client has taken most of what was pulled before.

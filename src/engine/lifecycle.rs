@@ -49,9 +49,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Closes a WebSocket if it is open.
     pub(super) fn close_open(&mut self, slot: u32, code: CloseCode, reason: &str, cause: CloseCause) {
-        if self.peers.at(slot).is_some_and(|peer| peer.is_open()) {
-            self.begin_close(slot, code, reason, cause, false);
-        }
+        self.begin_close(slot, code, reason, cause, false);
     }
 
     /// Queues our close frame behind everything that is owed, or, `at_once`, behind nothing but the frame that is partly sent. From here on only the
@@ -64,13 +62,19 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         cause: CloseCause,
         at_once: bool,
     ) {
+        if !self.peers.at(slot).is_some_and(|peer| peer.is_open()) {
+            // A close frame that is queued already stays.
+            return;
+        }
         if at_once {
             self.unsubscribe_all(slot);
             self.drop_queued(slot);
         }
         let Some(peer) = self.peers.at_mut(slot) else { return };
         let mount = match mem::replace(&mut peer.phase, Phase::Over) {
-            Phase::Open(mount, receiver) => {
+            Phase::Open(mount, mut receiver) => {
+                // From now on it only looks for the peer's close: a message it has in fragments is let go of.
+                receiver.scan_for_close(&[]);
                 peer.phase = Phase::Closing { mount, receiver, answered: false };
                 mount
             }
@@ -85,6 +89,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.queue_ordered(slot, &[close_frame(code, reason).as_slice()]);
         self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
         self.report_end(slot, mount, Closed { cause, code });
+        self.charge(slot);
         self.mark_ready(slot);
         self.mark_dirty(slot);
     }
@@ -252,6 +257,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         peer.phase = Phase::Draining { left: LINGER_BYTES_MAX };
         peer.partial = Vec::new();
         peer.unparsed = false;
+        self.charge(slot);
         self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
         self.mark_ready(slot);
     }

@@ -12,6 +12,8 @@
 //! `run` early, late or twice does no harm.
 
 mod apply;
+#[cfg(test)]
+mod check;
 pub(crate) mod command;
 mod desk;
 pub(crate) mod event;
@@ -473,27 +475,25 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let now = self.now.tick;
             let retire = self.mounts[id.index()].panicked(now);
             self.mounts[id.index()].deadline = None;
+            for slot in 0..self.peers.extent() as u32 {
+                if self.peers.at(slot).is_some_and(|peer| peer.is_open() && peer.mount() == Some(id)) {
+                    let (code, cause) = (CloseCode::INTERNAL, CloseCause::ContractPanic);
+                    self.begin_close(slot, code, "internal error", cause, false);
+                }
+            }
+            // The contract that knew these connections is gone, and the next one never did: nobody is left to be told.
+            let mut untold = Vec::new();
             self.farewells.retain(|&(slot, _, mount, _)| {
-                let of_it = mount == id;
-                if of_it && let Some(peer) = self.peers.at_mut(slot) {
-                    // The contract that knew this connection is gone; nobody is left to be told.
+                if mount == id {
+                    untold.push(slot);
+                }
+                mount != id
+            });
+            for slot in untold {
+                if let Some(peer) = self.peers.at_mut(slot) {
                     peer.held_events = peer.held_events.saturating_sub(1);
                 }
-                !of_it
-            });
-            for slot in 0..self.peers.extent() as u32 {
-                let Some(peer) = self.peers.at(slot) else { continue };
-                if matches!(peer.phase, Phase::Over) {
-                    self.free_if_done(slot);
-                } else if peer.mount() == Some(id) && peer.is_open() {
-                    self.begin_close(
-                        slot,
-                        CloseCode::INTERNAL,
-                        "internal error",
-                        CloseCause::ContractPanic,
-                        false,
-                    );
-                }
+                self.free_if_done(slot);
             }
             for topic in mem::take(&mut self.mounts[id.index()].topics) {
                 self.retire_topic(topic);

@@ -326,14 +326,10 @@ impl<'s> Plan<'_, 's> {
             };
             if cursor.mid_frame() {
                 let whole = if place.detached {
-                    let single = cursor.detached.as_ref().is_some_and(|d| d.pieces.len() == 1);
-                    let begun = cursor.detached.as_ref().is_some_and(|d| d.begun);
-                    // A snapshot that is partly sent is finished as a whole; of a begun frame and a snapshot, only the first.
-                    if begun && !single {
-                        if !self.add_detached(nth, board, sub, true) {
-                            return;
-                        }
-                        // The snapshot behind it has its turn in the next write.
+                    // What is partly sent is finished; a snapshot behind it has its turn, by its own place in the order, in the next
+                    // write.
+                    if cursor.detached.as_ref().is_some_and(|detached| detached.pieces.len() > 1) {
+                        self.add_detached(nth, board, sub, true);
                         return;
                     }
                     place.detached = false;

@@ -1,0 +1,140 @@
+//! What must hold inside the engine between two turns, for the simulator.
+
+use super::{
+    Engine,
+    peer::{Phase, SubRef},
+    ports::Ports,
+    queue,
+    transport::Transport,
+};
+use std::collections::HashMap;
+
+type Check = Result<(), String>;
+
+impl<T: Transport, P: Ports> Engine<T, P> {
+    /// Whether all that is counted twice agrees. Says what does not.
+    pub(crate) fn check(&self) -> Check {
+        let (mut partial, mut outbox, mut admitted, mut parked, mut live) = (0, 0, 0, 0, 0);
+        let mut addresses = HashMap::new();
+        let mut mounts = vec![0; self.mounts.len()];
+        for (slot, peer) in self.peers.iter() {
+            let fail = |what: String| Err(format!("{}: {what} in {:?}", peer.id, peer.phase));
+            partial += peer.charged;
+            outbox += peer.outbox_len();
+            if peer.transport.is_some() {
+                live += 1;
+                if peer.refused.is_none() {
+                    admitted += 1;
+                    *addresses.entry(peer.addr.ip()).or_insert(0) += 1;
+                }
+            }
+            parked += usize::from(matches!(peer.phase, Phase::Parked(_)));
+            if let Some(mount) = peer.mount() {
+                mounts[mount.index()] += 1;
+            }
+            let queue = self.deadlines.queue_of(slot);
+            let fits = match peer.phase {
+                Phase::Head(_) => {
+                    matches!(queue, Some(queue::HANDSHAKE | queue::KEEP_ALIVE))
+                        || (queue == Some(queue::CLOSE) && peer.refused.is_some())
+                }
+                Phase::Body(..) => queue == Some(queue::HANDSHAKE),
+                Phase::Parked(_) => queue == Some(queue::PARKED),
+                Phase::Open(..) if self.limits.ping_interval.is_none() => queue.is_none(),
+                Phase::Open(..) => matches!(queue, Some(queue::PING | queue::PONG)),
+                Phase::Answering(_) | Phase::Closing { .. } | Phase::Draining { .. } => {
+                    queue == Some(queue::CLOSE)
+                }
+                Phase::Over => queue.is_none(),
+            };
+            if !fits {
+                return fail(format!("deadline queue {queue:?}"));
+            }
+            if peer.in_ready != self.ready.contains(&slot) || peer.in_dirty != self.dirty.contains(&slot) {
+                return fail("its flags do not say on which lists it stands".into());
+            }
+            if peer.paused && !self.paused.contains(&slot) {
+                return fail("paused, and on no list".into());
+            }
+            if matches!(peer.phase, Phase::Over) && (peer.transport.is_some() || peer.held_events == 0) {
+                return fail("a slot leaked".into());
+            }
+            if peer.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {
+                return fail("an empty outbox is kept".into());
+            }
+            let waits = peer.outbox.is_some() && peer.transport.is_some();
+            if waits && !peer.blocked && !peer.in_dirty {
+                return fail("something is owed to it, and nobody will write it".into());
+            }
+            let holds = self.holds(slot);
+            if holds != peer.charged {
+                return fail(format!("holds {holds} partial bytes and is charged {}", peer.charged));
+            }
+            for (nth, sub) in peer.subs.as_slice().iter().enumerate() {
+                let topic = self.board.at_ref(sub.topic);
+                let subscriber = topic.subscribers.get(sub.index as usize);
+                if subscriber.is_none_or(|subscriber| subscriber.conn != slot) {
+                    return fail(format!("subscription {nth} points at somebody else"));
+                }
+                let Some(subscriber) = subscriber else { continue };
+                let owed = !subscriber.cursor.is_caught_up(&topic.log);
+                let visited = topic.in_pass() || peer.blocked || peer.in_dirty;
+                if owed && !visited && !matches!(peer.phase, Phase::Closing { .. }) {
+                    return fail(format!("it is behind on {}, and nobody will write it", topic.id));
+                }
+            }
+        }
+        for topic in self.board.topics() {
+            for (index, subscriber) in topic.subscribers.iter().enumerate() {
+                let sub = SubRef { topic: topic.id.slot, index: index as u32 };
+                let knows = |slot| self.peers.at(slot).is_some_and(|p| p.subs.as_slice().contains(&sub));
+                if !knows(subscriber.conn) {
+                    return Err(format!("{}: subscriber {index} does not know of it", topic.id));
+                }
+            }
+        }
+        let counted: Vec<_> = self.mounts.iter().map(|mount| mount.connections).collect();
+        let pairs = [
+            ("partial bytes", partial, self.partial_total),
+            ("outbox bytes", outbox, self.outbox_total),
+            ("admitted", admitted, self.admitted),
+            ("parked", parked, self.parked),
+            ("connections", live, self.stats.connections as usize),
+        ];
+        for (what, is, counted) in pairs {
+            if is != counted {
+                return Err(format!("{what}: there are {is}, counted are {counted}"));
+            }
+        }
+        if counted != mounts || addresses != self.addresses {
+            return Err(format!("connections of mounts {mounts:?} {counted:?}, of addresses {addresses:?}"));
+        }
+        if !self.farewells.is_empty() || !self.broken.is_empty() || !self.refused_records.is_empty() {
+            return Err("something is left to tidy".into());
+        }
+        self.board.check()
+    }
+
+    fn holds(&self, slot: u32) -> usize {
+        let Some(peer) = self.peers.at(slot) else { return 0 };
+        let in_phase = match &peer.phase {
+            Phase::Open(_, receiver) => receiver.held_bytes(),
+            Phase::Body(pending, _) | Phase::Parked(pending) => {
+                pending.head.capacity() + pending.body.capacity()
+            }
+            _ => 0,
+        };
+        peer.partial.capacity() + in_phase
+    }
+
+    /// Whether, after a long time in which nothing happened, nobody is left but those who may stay for ever.
+    pub(crate) fn check_rest(&self) -> Check {
+        for (_, peer) in self.peers.iter() {
+            let stays = matches!(peer.phase, Phase::Open(..));
+            if !stays {
+                return Err(format!("{} is still there after a long rest: {:?}", peer.id, peer.phase));
+            }
+        }
+        Ok(())
+    }
+}
