@@ -256,13 +256,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(super) fn unsubscribe(&mut self, conn: u32, topic: u32) {
         let Some(peer) = self.peers.at_mut(conn) else { return };
         let Some(sub) = peer.subs.remove(topic) else { return };
+        let torn = self.board.at(topic).subscribers[sub.index as usize].torn;
         let (rest, moved) = self.board.unsubscribe(topic, sub.index as usize);
         for (other, _, index) in moved {
             if let Some(peer) = self.peers.at_mut(other) {
                 peer.subs.moved(topic, index as u32);
             }
         }
-        if !rest.is_empty() && self.peers.at(conn).is_some_and(|peer| peer.transport.is_some()) {
+        if torn {
+            self.drop_peer(conn, CloseCause::TooSlow);
+        } else if !rest.is_empty() && self.peers.at(conn).is_some_and(|peer| peer.transport.is_some()) {
             self.queue_first(conn, &rest);
         }
     }

@@ -118,6 +118,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if self.peers.at(conn).is_some_and(|peer| peer.blocked) && self.board.lags(topic, index) {
             self.settle_laggard(topic, index);
         }
+        if self.board.at(topic).subscribers[index].torn {
+            self.drop_peer(conn, CloseCause::TooSlow);
+            return 1;
+        }
         if self.board.at(topic).subscribers[index].lost {
             let (code, cause) = (CloseCode::TRY_AGAIN, CloseCause::TooSlow);
             self.begin_close(conn, code, "the client reads too slowly for this topic", cause, true);
@@ -318,7 +322,11 @@ impl<'s> Plan<'_, 's> {
         let mut places = Vec::with_capacity(subs.len());
         for (nth, &sub) in subs.iter().enumerate() {
             let topic = board.at_ref(sub.topic);
-            let cursor = &topic.subscribers[sub.index as usize].cursor;
+            let subscriber = &topic.subscribers[sub.index as usize];
+            if subscriber.torn {
+                return;
+            }
+            let cursor = &subscriber.cursor;
             let mut place = Place {
                 next: cursor.next,
                 part: u64::from(cursor.part),

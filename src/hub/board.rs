@@ -34,6 +34,8 @@ pub(crate) struct Subscriber {
     pub(crate) conn: u32,
     /// It may not lag any further: its topic's policy is to disconnect, or there is no memory to detach what it needs.
     pub(crate) lost: bool,
+    /// It is lost within a frame whose rest could not be kept: nothing that is sent to it now would be understood.
+    pub(crate) torn: bool,
     pub(crate) cursor: Cursor,
 }
 
@@ -272,7 +274,7 @@ impl Board {
         let topic = self.at(slot);
         let next = topic.log.end();
         let cursor = Cursor { next, part: 0, since, detached: None };
-        topic.subscribers.push(Subscriber { conn, lost: false, cursor });
+        topic.subscribers.push(Subscriber { conn, lost: false, torn: false, cursor });
         let index = topic.subscribers.len() - 1;
         if index == 0 {
             topic.low_water = next;
@@ -431,7 +433,8 @@ impl Board {
         stats: &mut Stats,
     ) {
         if !self.detach_rest(slot, index) {
-            self.at(slot).subscribers[index].lost = true;
+            let subscriber = &mut self.at(slot).subscribers[index];
+            (subscriber.lost, subscriber.torn) = (true, true);
         }
         let topic = self.at(slot);
         let from = topic.subscribers[index].cursor.next;
