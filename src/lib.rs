@@ -17,7 +17,11 @@ pub use contracts::{
     route::{Reply, Route, RouteContext},
     store::{MemoryStore, Record, Store, StoreError},
 };
-pub use engine::transport::Transport;
+pub use engine::{
+    command::Decision,
+    event::{AskedRequest, Event, EventMask, RefusalCause},
+    transport::Transport,
+};
 pub use ground::{
     close::{CloseCause, CloseCode, Closed},
     counters::Stats,
@@ -26,6 +30,13 @@ pub use ground::{
     id::{ConnId, MountId, RecordTicket, TopicId},
     limits::Limits,
     time::{Now, Tick, Wall},
+};
+pub use host::{
+    builder::{Builder, MountOptions},
+    config::Config,
+    event::{Events, NoEventYet},
+    handle::Handle,
+    server::{Server, Stopped},
 };
 pub use hub::{
     identity::Identity,

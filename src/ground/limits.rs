@@ -28,22 +28,22 @@ pub struct Limits {
     /// The body of an HTTP request to a route; a larger one gets 413. Default 256 KiB.
     pub body_bytes: usize,
     /// Incomplete frames, messages, heads and bodies of all connections together; when it is spent the
-    /// connection that holds the most is closed with 1013. Default 64 MiB.
+    /// connection that holds the most is closed with 1013. Default 32 MiB.
     pub partial_bytes_total: usize,
     /// What one client has been sent privately and not taken; beyond it the connection is closed with 1013. Reading from a
     /// client stops at a quarter of it, so that a client cannot reach it by asking. Default 4 MiB.
     pub outbox_bytes: usize,
     /// The same over all connections; beyond it the connection that asks for more is closed with 1013.
-    /// Default 64 MiB.
+    /// Default 32 MiB.
     pub outbox_bytes_total: usize,
     /// Bytes kept outside of the topic logs for clients that must finish a frame the log has left behind,
-    /// and for shared snapshots. Beyond it such a client is closed with 1013. Default 32 MiB.
+    /// and for shared snapshots. Beyond it such a client is closed with 1013. Default 16 MiB.
     pub detached_bytes_total: usize,
     /// Topics at once, those of contracts included. Default 1,024.
     pub topics: usize,
-    /// Bytes of all topic logs together; a topic that does not fit is refused. Default 256 MiB.
+    /// Bytes of all topic logs together; a topic that does not fit is refused. Default 64 MiB.
     pub log_bytes_total: usize,
-    /// Topics that one connection may be subscribed to. Default 64.
+    /// Topics that one connection may be subscribed to. Default 16.
     pub subscriptions: usize,
     /// Commands from the host waiting for the loop; one more is handed back as full. Default 4,096.
     pub commands: usize,
@@ -51,6 +51,8 @@ pub struct Limits {
     pub command_bytes: usize,
     /// Events waiting for the host. Default 8,192. What happens at the bound depends on the event's class.
     pub events: usize,
+    /// Bytes of the events waiting. Default 16 MiB.
+    pub event_bytes: usize,
     /// Records waiting for the store; while it is full, connections whose contract records are not read.
     /// Default 8,192.
     pub records: usize,
@@ -82,16 +84,17 @@ impl Default for Limits {
             frame_bytes: 1 << 20,
             head_bytes: 8 << 10,
             body_bytes: 256 << 10,
-            partial_bytes_total: 64 << 20,
+            partial_bytes_total: 32 << 20,
             outbox_bytes: 4 << 20,
-            outbox_bytes_total: 64 << 20,
-            detached_bytes_total: 32 << 20,
+            outbox_bytes_total: 32 << 20,
+            detached_bytes_total: 16 << 20,
             topics: 1_024,
-            log_bytes_total: 256 << 20,
-            subscriptions: 64,
+            log_bytes_total: 64 << 20,
+            subscriptions: 16,
             commands: 4_096,
             command_bytes: 16 << 20,
             events: 8_192,
+            event_bytes: 16 << 20,
             records: 8_192,
             record_bytes: 16 << 20,
             handshake: Duration::from_secs(10),
@@ -195,6 +198,14 @@ pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// How long reading pauses for a store that does not answer, before records are refused.
 pub(crate) const STORE_WAIT: Duration = Duration::from_secs(10);
 
+/// How much longer than its timeout a stop waits for the loop to say that it has ended.
+pub(crate) const SPARE_STOP_TIME: Duration = Duration::from_millis(500);
+/// How long a stop waits for a thread to return once it has nothing left to do; a store may be at a disk.
+pub(crate) const WORKER_STOP_TIME: Duration = Duration::from_secs(5);
+/// How long a store that is down is left alone before it is tried again.
+pub(crate) const STORE_RETRY: Duration = Duration::from_millis(100);
+/// Batches whose outcome is taken from the recorder in one turn.
+pub(crate) const VERDICTS_PER_TURN: usize = 64;
 /// Records in one batch to the store.
 pub(crate) const RECORD_BATCH_MAX: usize = 1_000;
 

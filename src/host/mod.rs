@@ -1,1 +1,7 @@
 //! Floor 6: what a Rust host sees: builder in, handle out, events, stats.
+
+pub(crate) mod builder;
+pub(crate) mod config;
+pub(crate) mod event;
+pub(crate) mod handle;
+pub(crate) mod server;

@@ -56,8 +56,7 @@ impl Log {
 
     /// Bytes that a log of `capacity` bytes may take, its index included.
     pub(crate) const fn bytes_for(capacity: usize) -> usize {
-        // The index grows by doubling; during the growth both copies are there.
-        capacity + Self::frames_max(capacity) * size_of::<Entry>() * 3
+        capacity + (Self::frames_max(capacity) + 1) * size_of::<Entry>()
     }
 
     /// Bytes allocated now.
@@ -137,6 +136,7 @@ impl Log {
         if self.ring.is_empty() {
             // Zeroed memory comes from the system untouched: pages are taken as the log fills.
             self.ring = vec![0; self.capacity as usize].into_boxed_slice();
+            self.index.reserve_exact(Self::frames_max(self.capacity as usize) + 1);
         }
         let base = self.base_after(len);
         while self.base < base {

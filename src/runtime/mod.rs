@@ -2,8 +2,11 @@
 
 pub(crate) mod clock;
 pub(crate) mod descriptors;
+pub(crate) mod latest;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod outlet;
+pub(crate) mod reactor;
+pub(crate) mod recorder;
 pub(crate) mod socket;
 pub(crate) mod thread;

@@ -1,0 +1,481 @@
+//! The builder: everything a host may choose, checked once.
+
+use super::{config::Config, server::Server};
+use crate::{
+    contracts::{
+        contract::ContractFactory,
+        gate::Gate,
+        route::{Reply, Route, RouteContext},
+        store::Store,
+    },
+    engine::{
+        event::EventMask,
+        router::Router,
+        settings::{MountSettings, RouteSettings, Settings},
+    },
+    ground::{
+        error::{ConfigError, StartError},
+        id::MountId,
+        limits::{CONNECTIONS_MAX, DESCRIPTORS_SPARED, EVENTS_MIN, LOG_BYTES_MIN, Limits, ROUTES_MAX},
+    },
+    hub::topic::{SnapshotSource, Topic},
+    runtime::{
+        descriptors,
+        thread::{SchedulingPolicy, ThreadSettings},
+    },
+    wire::{
+        pattern::Pattern,
+        request::{Method, Request},
+        response::Response,
+    },
+};
+use core::net::SocketAddr;
+use std::{fmt, time::Duration};
+
+/// Settings of one mount, beside its path and its contract.
+///
+/// The default demands nothing: no gate, no subprotocol, no cap below the server's.
+#[derive(Default)]
+pub struct MountOptions {
+    gate: Option<Box<dyn Gate>>,
+    subprotocols: Vec<String>,
+    connections: Option<usize>,
+}
+
+impl MountOptions {
+    /// As the default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks `gate` who a client is, before the contract sees it.
+    #[must_use]
+    pub fn gate(mut self, gate: impl Gate + 'static) -> Self {
+        self.gate = Some(Box::new(gate));
+        self
+    }
+
+    /// Speaks this subprotocol. Of those that are spoken, the first that a client lists is agreed on; a client that lists none, or none of them, is let in without.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Takes at most this many connections; one more gets 503. Default: as many as the server.
+    #[must_use]
+    pub fn connections(mut self, max: usize) -> Self {
+        self.connections = Some(max);
+        self
+    }
+}
+
+impl fmt::Debug for MountOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MountOptions")
+            .field("gated", &self.gate.is_some())
+            .field("subprotocols", &self.subprotocols)
+            .field("connections", &self.connections)
+            .finish()
+    }
+}
+
+struct MountPlan {
+    pattern: String,
+    factory: Box<dyn ContractFactory>,
+    options: MountOptions,
+}
+
+struct RoutePlan {
+    method: Method,
+    pattern: String,
+    route: Box<dyn Route>,
+    gate: Option<Box<dyn Gate>>,
+}
+
+/// Collects what a server is to be. [`build`](Self::build) checks it and [`start`](Self::start) starts it; until then nothing happens,
+/// and no method fails.
+#[must_use = "a builder does nothing until start is called"]
+pub struct Builder {
+    listen: Vec<String>,
+    mounts: Vec<MountPlan>,
+    routes: Vec<RoutePlan>,
+    topics: Vec<(String, Topic)>,
+    limits: Option<Limits>,
+    connections: Option<usize>,
+    events: EventMask,
+    store: Option<Box<dyn Store>>,
+    healthz: bool,
+    stop_timeout: Duration,
+    send_buffer_bytes: Option<usize>,
+    thread_name: String,
+    affinity: Option<Vec<usize>>,
+    policy: SchedulingPolicy,
+    on_start: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            mounts: Vec::new(),
+            routes: Vec::new(),
+            topics: Vec::new(),
+            limits: None,
+            connections: None,
+            events: EventMask::NONE,
+            store: None,
+            healthz: true,
+            stop_timeout: Duration::from_secs(2),
+            send_buffer_bytes: None,
+            thread_name: "andon".into(),
+            affinity: None,
+            policy: SchedulingPolicy::default(),
+            on_start: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Listens on `IP:PORT`, such as `0.0.0.0:8000` or `[::1]:8000`. Port 0 takes a free one, see
+    /// [`Server::local_addrs`]. May be called several times. Host names are not looked up.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(address.into());
+        self
+    }
+
+    /// Mounts a contract at a path pattern: literals and `{parameters}` that take one segment each, such as
+    /// `/ws/sessions/{code}`. A literal beats a parameter, whatever the order of mounting; a trailing slash makes no difference.
+    pub fn mount(self, pattern: impl Into<String>, factory: impl ContractFactory + 'static) -> Self {
+        self.mount_with(pattern, MountOptions::default(), factory)
+    }
+
+    /// As [`mount`](Self::mount), with options.
+    pub fn mount_with(
+        mut self,
+        pattern: impl Into<String>,
+        options: MountOptions,
+        factory: impl ContractFactory + 'static,
+    ) -> Self {
+        self.mounts.push(MountPlan { pattern: pattern.into(), factory: Box::new(factory), options });
+        self
+    }
+
+    /// Serves plain HTTP requests of one method to a path pattern. HEAD is answered from GET, OPTIONS by itself, and a method that the path does not
+    /// know with 405. A route and a contract may share a pattern: the contract gets the upgrades.
+    pub fn route(self, method: Method, pattern: impl Into<String>, route: impl Route + 'static) -> Self {
+        self.add_route(method, pattern.into(), Box::new(route), None)
+    }
+
+    /// As [`route`](Self::route), with a gate.
+    pub fn route_with_gate(
+        self,
+        method: Method,
+        pattern: impl Into<String>,
+        gate: impl Gate + 'static,
+        route: impl Route + 'static,
+    ) -> Self {
+        self.add_route(method, pattern.into(), Box::new(route), Some(Box::new(gate)))
+    }
+
+    fn add_route(
+        mut self,
+        method: Method,
+        pattern: String,
+        route: Box<dyn Route>,
+        gate: Option<Box<dyn Gate>>,
+    ) -> Self {
+        self.routes.push(RoutePlan { method, pattern, route, gate });
+        self
+    }
+
+    /// Whether `GET /healthz` answers 200 while the server serves and 503 while it stops. Default yes.
+    pub fn healthz(mut self, serve: bool) -> Self {
+        self.healthz = serve;
+        self
+    }
+
+    /// Declares a topic that the host publishes to. Contracts find it by [`Setup::topic`](crate::Setup::topic), the host by
+    /// [`Server::topic`].
+    pub fn topic(mut self, name: impl Into<String>, topic: Topic) -> Self {
+        self.topics.push((name.into(), topic));
+        self
+    }
+
+    /// Replaces the limits. The default for [`Limits::connections`] adapts to the process's descriptors; limits given here are taken as they are.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Sets [`Limits::connections`] alone.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.connections = Some(connections);
+        self
+    }
+
+    /// Which events are made for the host. Default none; see [`Server::events`].
+    pub fn events(mut self, mask: EventMask) -> Self {
+        self.events = mask;
+        self
+    }
+
+    /// Where records go. Default nowhere: contracts that record are told so.
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Some(Box::new(store));
+        self
+    }
+
+    /// How long dropping the server waits for clients to take their goodbye. Default 2 s.
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.stop_timeout = timeout;
+        self
+    }
+
+    /// The kernel's send buffer for each connection, in bytes. Smaller means that a slow client gets fresher values (the kernel keeps
+    /// what it has accepted, however stale), at the price of more wake-ups. Default: the kernel's choice, up to some MiB.
+    pub fn send_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.send_buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// The name of the loop's thread, cut to what the system takes (15 bytes on Linux). Default `andon`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// The processors that the loop may run on. Default: those of the thread that starts the server. A controller that pins its
+    /// control thread should set this, or the loop shares that one core.
+    pub fn thread_affinity(mut self, cpus: impl Into<Vec<usize>>) -> Self {
+        self.affinity = Some(cpus.into());
+        self
+    }
+
+    /// The scheduling policy of the loop's thread. Default [`SchedulingPolicy::Ordinary`], even when a real-time thread starts the server.
+    pub fn thread_policy(mut self, policy: SchedulingPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Runs once on the loop's thread before it serves: for the host's own thread registration. A panic in it is caught and logged.
+    pub fn on_thread_start(mut self, hook: impl FnOnce() + Send + 'static) -> Self {
+        self.on_start = Some(Box::new(hook));
+        self
+    }
+
+    /// Checks everything.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let limits = self.checked_limits()?;
+        let addresses = parse_addresses(&self.listen)?;
+        let topics = check_topics(&self.topics, &limits)?;
+        let mut router = Router::default();
+        let mut routes = Vec::new();
+        let mut mounts = Vec::new();
+        for (index, plan) in self.mounts.into_iter().enumerate() {
+            let place = router.place(parse_pattern(&plan.pattern)?, &plan.pattern);
+            if place.mount.is_some() {
+                return Err(taken(plan.pattern, &place.pattern));
+            }
+            let id = u16::try_from(index).unwrap_or(u16::MAX);
+            place.mount = Some(MountId(id));
+            for name in &plan.options.subprotocols {
+                let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+                if name.is_empty() || !name.bytes().all(token) {
+                    return Err(ConfigError::BadLimit {
+                        name: "subprotocol",
+                        why: "a name must be one word of letters, digits and !#$%&'*+-.^_`|~",
+                    });
+                }
+            }
+            mounts.push(MountSettings {
+                pattern: plan.pattern,
+                factory: plan.factory,
+                gate: plan.options.gate,
+                subprotocols: plan.options.subprotocols,
+                connections_max: plan.options.connections.unwrap_or(usize::MAX),
+            });
+        }
+        let mut plans = self.routes;
+        let own = plans.iter().any(|plan| plan.pattern.trim_end_matches('/') == "/healthz");
+        if self.healthz && !own {
+            plans.push(RoutePlan {
+                method: Method::Get,
+                pattern: "/healthz".into(),
+                route: Box::new(healthz),
+                gate: None,
+            });
+        }
+        for plan in plans {
+            let place = router.place(parse_pattern(&plan.pattern)?, &plan.pattern);
+            if place.routes.iter().any(|(method, _)| *method == plan.method) {
+                return Err(taken(plan.pattern, &place.pattern));
+            }
+            place.routes.push((plan.method, routes.len()));
+            routes.push(RouteSettings { route: plan.route, gate: plan.gate });
+        }
+        if router.len() > ROUTES_MAX {
+            return Err(ConfigError::BadLimit { name: "mounts and routes", why: "there are more than 256" });
+        }
+        Ok(Config {
+            addresses,
+            send_buffer_bytes: self.send_buffer_bytes,
+            stop_timeout: self.stop_timeout,
+            store: self.store,
+            thread: ThreadSettings {
+                name: self.thread_name,
+                affinity: self.affinity,
+                policy: self.policy,
+                on_start: self.on_start,
+            },
+            settings: Settings {
+                limits,
+                events: self.events,
+                router,
+                mounts,
+                routes,
+                topics,
+                records: false,
+            },
+        })
+    }
+
+    /// Checks everything and starts the server. When this returns, it listens.
+    pub fn start(self) -> Result<Server, StartError> {
+        self.build()?.start()
+    }
+
+    fn checked_limits(&self) -> Result<Limits, ConfigError> {
+        let bad = |name, why| Err(ConfigError::BadLimit { name, why });
+        let adapt = self.limits.is_none() && self.connections.is_none();
+        let mut limits = self.limits.clone().unwrap_or_default();
+        if let Some(connections) = self.connections {
+            limits.connections = connections;
+        }
+        if adapt && let Some(descriptors) = descriptors::soft_limit() {
+            let spared = descriptors.saturating_sub(DESCRIPTORS_SPARED);
+            // A process with fewer than 256 descriptors still gets some connections: half of what it has.
+            limits.connections = limits.connections.min(spared.max(descriptors / 2)).max(1);
+        }
+        let Limits { connections, message_bytes, frame_bytes, outbox_bytes, .. } = limits;
+        if connections == 0 || connections > CONNECTIONS_MAX {
+            return bad("connections", "it must be from 1 to 1,048,576");
+        }
+        if limits.connections_per_address == 0 {
+            return bad("connections_per_address", "it must be at least 1");
+        }
+        if frame_bytes == 0 || frame_bytes > message_bytes {
+            return bad("frame_bytes", "it must be at least 1 and at most message_bytes");
+        }
+        if message_bytes > 1 << 30 {
+            return bad("message_bytes", "it must be at most 1 GiB");
+        }
+        // Fragments are assembled beside the frame that is being received, and grow by doubling.
+        if limits.partial_bytes_total < 4 * message_bytes {
+            return bad(
+                "partial_bytes_total",
+                "it must be at least four times message_bytes, or one large message would be shed",
+            );
+        }
+        if limits.head_bytes < 1_024 || limits.head_bytes > 1 << 20 {
+            return bad("head_bytes", "it must be from 1 KiB to 1 MiB");
+        }
+        if limits.body_bytes > limits.partial_bytes_total / 4 {
+            return bad("body_bytes", "it must be at most a quarter of partial_bytes_total");
+        }
+        if outbox_bytes < 16 << 10 {
+            return bad("outbox_bytes", "it must be at least 16 KiB");
+        }
+        if limits.outbox_bytes_total < outbox_bytes {
+            return bad("outbox_bytes_total", "it must be at least outbox_bytes");
+        }
+        if limits.subscriptions == 0 || limits.subscriptions > 1_024 {
+            return bad("subscriptions", "it must be from 1 to 1,024");
+        }
+        if limits.log_bytes_total < LOG_BYTES_MIN && limits.topics > 0 {
+            return bad("log_bytes_total", "it must be at least 64 KiB, the size of the smallest log");
+        }
+        if limits.commands == 0 || limits.command_bytes == 0 {
+            return bad("commands", "commands and command_bytes must be at least 1");
+        }
+        if limits.events < EVENTS_MIN {
+            return bad("events", "it must be at least 256");
+        }
+        if limits.event_bytes < 64 << 10 {
+            return bad("event_bytes", "it must be at least 64 KiB");
+        }
+        if limits.records == 0 || limits.record_bytes == 0 {
+            return bad("records", "records and record_bytes must be at least 1");
+        }
+        for (name, wait) in [
+            ("handshake", limits.handshake),
+            ("parked_wait", limits.parked_wait),
+            ("keep_alive", limits.keep_alive),
+            ("pong_wait", limits.pong_wait),
+            ("close_wait", limits.close_wait),
+            ("ping_interval", limits.ping_interval.unwrap_or(Duration::from_secs(1))),
+        ] {
+            if wait < Duration::from_millis(1) {
+                return bad(name, "it must be at least 1 ms");
+            }
+        }
+        Ok(limits)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("listen", &self.listen)
+            .field("mounts", &self.mounts.iter().map(|plan| &plan.pattern).collect::<Vec<_>>())
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
+}
+
+fn healthz(context: &RouteContext<'_>, _: &Request<'_>, _: &[u8]) -> Reply {
+    let (status, text) = if context.stopping { (503, "stopping\n") } else { (200, "ok\n") };
+    Response::text(status, text).with_header("Cache-Control", "no-store").into()
+}
+
+fn parse_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, ConfigError> {
+    if texts.is_empty() {
+        return Err(ConfigError::NoAddress);
+    }
+    let parse = |text: &String| text.parse().map_err(|_| ConfigError::BadAddress { given: text.clone() });
+    texts.iter().map(parse).collect()
+}
+
+fn parse_pattern(pattern: &str) -> Result<Pattern, ConfigError> {
+    Pattern::parse(pattern).map_err(|why| ConfigError::BadPattern { pattern: pattern.into(), why })
+}
+
+fn taken(pattern: String, by: &str) -> ConfigError {
+    ConfigError::PatternTaken { pattern, by: by.into() }
+}
+
+fn check_topics(topics: &[(String, Topic)], limits: &Limits) -> Result<Vec<(String, Topic)>, ConfigError> {
+    let mut bytes = 0;
+    for (index, (name, topic)) in topics.iter().enumerate() {
+        let bad = |why| Err(ConfigError::BadTopic { name: name.clone(), why });
+        if topics[..index].iter().any(|(other, _)| other == name) {
+            return Err(ConfigError::TopicTaken { name: name.clone() });
+        }
+        if let Err(why) = topic.check() {
+            return bad(why);
+        }
+        if topic.source == SnapshotSource::Contract {
+            return bad("its snapshot would come from a contract, but the host declares it");
+        }
+        bytes += topic.log_bytes;
+        if bytes > limits.log_bytes_total {
+            return bad(
+                "the logs of the topics exceed log_bytes_total: raise it, or give topics smaller logs",
+            );
+        }
+        if index >= limits.topics {
+            return bad("there are more topics than the limit `topics` allows: raise it");
+        }
+    }
+    Ok(topics.to_vec())
+}

@@ -1,0 +1,76 @@
+//! A configuration that cannot be wrong, and what it may cost.
+
+use super::server::Server;
+use crate::{
+    contracts::store::Store,
+    engine::{Costs, settings::Settings},
+    ground::{
+        error::StartError,
+        limits::{Limits, READ_BUFFER_BYTES},
+    },
+    runtime::thread::ThreadSettings,
+};
+use core::net::SocketAddr;
+use std::{fmt, time::Duration};
+
+/// What [`Builder::build`](crate::Builder::build) made: checked, ready to start.
+pub struct Config {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) send_buffer_bytes: Option<usize>,
+    pub(super) stop_timeout: Duration,
+    pub(super) store: Option<Box<dyn Store>>,
+    pub(super) thread: ThreadSettings,
+    pub(super) settings: Settings,
+}
+
+impl Config {
+    /// The limits, defaults filled in.
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    /// The most memory that the server will allocate, in bytes, whatever its clients do. What it does not count: what
+    /// contracts, gates, routes and stores of the host allocate themselves, the kernel's socket buffers, and the thread's stack.
+    ///
+    /// It is a ceiling, reached only if everything is full at once: every slot taken, every log written to, every
+    /// queue and budget spent.
+    pub fn memory_ceiling(&self) -> usize {
+        let Limits { connections, message_bytes, .. } = self.settings.limits;
+        let limits = &self.settings.limits;
+        let Costs { per_connection, fixed, per_command, per_event, per_record } =
+            Costs::of(limits, self.settings.topics.iter().map(|(_, topic)| *topic));
+        let queues = limits.commands * per_command
+            + limits.command_bytes
+            + if self.settings.events.bits() == 0 {
+                0
+            } else {
+                limits.events * per_event + limits.event_bytes
+            }
+            + if self.store.is_none() {
+                0
+            } else {
+                2 * limits.records * per_record + 2 * limits.record_bytes
+            };
+        let budgets = limits.partial_bytes_total
+            // A lane grows by doubling.
+            + 2 * limits.outbox_bytes_total
+            + limits.detached_bytes_total;
+        // While one message is handled: its bytes being moved to a larger buffer, its copy in the effects, and the growth of both.
+        let in_hand = 6 * message_bytes + 2 * READ_BUFFER_BYTES;
+        connections * per_connection + fixed + queues + budgets + in_hand
+    }
+
+    /// Starts the server. When this returns, it listens.
+    pub fn start(self) -> Result<Server, StartError> {
+        Server::start(self)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("addresses", &self.addresses)
+            .field("limits", &self.settings.limits)
+            .finish_non_exhaustive()
+    }
+}

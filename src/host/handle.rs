@@ -1,0 +1,182 @@
+//! The handle: how the host speaks to a running server.
+
+use crate::{
+    contracts::effects::Lane,
+    engine::command::{Command, Decision},
+    ground::{
+        close::CloseCode,
+        counters::Stats,
+        error::SendError,
+        frame::Payload,
+        id::{ConnId, MountId, TopicId},
+        limits::CLOSE_REASON_MAX,
+    },
+    hub::topic::{Lag, SnapshotSource, Topic},
+    runtime::{
+        latest::Latest,
+        mailbox::{MailboxSender, PushError},
+        reactor::Board,
+    },
+    wire::response::Response,
+};
+use std::{any::Any, fmt, sync::Arc};
+
+/// Speaks to a running server, from any thread. Cheap to clone. No method waits; each says whether the command was taken. A command for a
+/// connection that is gone by the time it is carried out is counted in [`Stats::commands_stale`] and otherwise harmless.
+///
+/// None of them is for a real-time thread: they allocate, and may wake the loop by a system call.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) mailbox: MailboxSender<Command>,
+    pub(super) latest: Arc<Latest>,
+    pub(super) topics: Arc<[(String, TopicId, Topic)]>,
+    pub(super) board: Arc<Board>,
+}
+
+impl Handle {
+    /// The topic of this name that was declared in the builder.
+    pub fn topic(&self, name: &str) -> Option<TopicId> {
+        self.topics.iter().find(|(n, ..)| n == name).map(|(_, id, _)| *id)
+    }
+
+    /// Publishes to every subscriber of a topic.
+    ///
+    /// On a topic declared in the builder that conflates ([`Topic::state`]) this never fails for a full queue: the newest value takes the place of one the
+    /// loop has not come to yet, which is counted in [`Stats::publish_conflated`]. On all others every message is queued, or handed back.
+    pub fn publish(&self, topic: TopicId, payload: impl Into<Payload>) -> Result<(), SendError<Payload>> {
+        let payload = payload.into();
+        if let Some((slot, spec)) = self.spec(topic) {
+            if let Some(refused) = too_large(&spec, &payload) {
+                return Err(SendError::Refused(payload, refused));
+            }
+            if spec.lag == Lag::Conflate && spec.source != SnapshotSource::Keyed {
+                if self.board.has_ended() {
+                    return Err(SendError::Stopped(payload));
+                }
+                self.latest.put(slot, payload);
+                return Ok(());
+            }
+        }
+        self.push(Command::Publish { topic, key: None, payload }, |command| match command {
+            Command::Publish { payload, .. } => Some(payload),
+            _ => None,
+        })
+    }
+
+    /// Publishes the newest value of one key of a [`SnapshotSource::Keyed`] topic.
+    pub fn publish_key(
+        &self,
+        topic: TopicId,
+        key: &str,
+        payload: impl Into<Payload>,
+    ) -> Result<(), SendError<Payload>> {
+        let payload = payload.into();
+        if let Some(refused) = self.spec(topic).and_then(|(_, spec)| too_large(&spec, &payload)) {
+            return Err(SendError::Refused(payload, refused));
+        }
+        self.push(Command::Publish { topic, key: Some(key.into()), payload }, |command| match command {
+            Command::Publish { payload, .. } => Some(payload),
+            _ => None,
+        })
+    }
+
+    /// Sends one message to one client, in order with everything else it gets.
+    pub fn send(&self, conn: ConnId, payload: impl Into<Payload>) -> Result<(), SendError<Payload>> {
+        self.send_in(Lane::Ordered, conn, payload.into())
+    }
+
+    /// Sends one message ahead of everything that still waits for this client.
+    pub fn send_urgent(&self, conn: ConnId, payload: impl Into<Payload>) -> Result<(), SendError<Payload>> {
+        self.send_in(Lane::Urgent, conn, payload.into())
+    }
+
+    fn send_in(&self, lane: Lane, conn: ConnId, payload: Payload) -> Result<(), SendError<Payload>> {
+        self.push(Command::Send { conn, payload, lane }, |command| match command {
+            Command::Send { payload, .. } => Some(payload),
+            _ => None,
+        })
+    }
+
+    /// Closes a client, after everything that was sent to it before. A code that may not be sent (see [`CloseCode::new`]) is refused; a reason longer than
+    /// 123 bytes is cut.
+    pub fn close(&self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), SendError<()>> {
+        if CloseCode::new(code.get()).is_none() {
+            return Err(SendError::Refused(
+                (),
+                "a close code that may not be sent: 1000, 1001, 1008 and 4000 to 4999 are good choices",
+            ));
+        }
+        let cut = (0..=reason.len().min(CLOSE_REASON_MAX)).rev().find(|&at| reason.is_char_boundary(at));
+        let reason = reason[..cut.unwrap_or(0)].into();
+        self.push(Command::Close { conn, code, reason }, |_| Some(()))
+    }
+
+    /// Gives a contract a command of its own making, for [`Contract::command`](crate::Contract::command).
+    pub fn command(
+        &self,
+        mount: MountId,
+        command: Box<dyn Any + Send>,
+    ) -> Result<(), SendError<Box<dyn Any + Send>>> {
+        self.push(Command::Contract { mount, command }, |command| match command {
+            Command::Contract { command, .. } => Some(command),
+            _ => None,
+        })
+    }
+
+    /// Decides about a parked handshake, told of by [`Event::Asked`](crate::Event::Asked). One that comes too late misses, and is counted.
+    pub fn decide(&self, conn: ConnId, decision: Decision) -> Result<(), SendError<Decision>> {
+        self.push(Command::Decide { conn, decision }, |command| match command {
+            Command::Decide { decision, .. } => Some(decision),
+            _ => None,
+        })
+    }
+
+    /// Answers a request whose route said [`Reply::Later`](crate::Reply::Later). One that comes too late misses, and is counted.
+    pub fn answer(&self, conn: ConnId, response: Response) -> Result<(), SendError<Response>> {
+        self.push(Command::Answer { conn, response }, |command| match command {
+            Command::Answer { response, .. } => Some(response),
+            _ => None,
+        })
+    }
+
+    /// The source of a streamed answer has more: it is pulled again.
+    pub fn resume(&self, conn: ConnId) -> Result<(), SendError<()>> {
+        self.push(Command::Resume { conn }, |_| Some(()))
+    }
+
+    /// What the server has counted.
+    pub fn stats(&self) -> Stats {
+        self.board.stats()
+    }
+
+    fn spec(&self, topic: TopicId) -> Option<(usize, Topic)> {
+        let (at, (_, _, spec)) = self.topics.iter().enumerate().find(|(_, (_, id, _))| *id == topic)?;
+        Some((at, *spec))
+    }
+
+    /// Pushes a command; on failure `back` takes out of it what the caller gave.
+    fn push<B>(&self, command: Command, back: impl FnOnce(Command) -> Option<B>) -> Result<(), SendError<B>> {
+        let (command, full) = match self.mailbox.push(command) {
+            Ok(()) => return Ok(()),
+            Err(PushError::Full(command)) => (command, true),
+            Err(PushError::Closed(command)) => (command, false),
+        };
+        match back(command) {
+            Some(thing) if full => Err(SendError::Full(thing)),
+            Some(thing) => Err(SendError::Stopped(thing)),
+            None => unreachable!("a mailbox hands back what it was given"),
+        }
+    }
+}
+
+fn too_large(spec: &Topic, payload: &Payload) -> Option<&'static str> {
+    let len = crate::ground::frame::frame_len(payload.len());
+    (len > spec.frame_bytes_max())
+        .then_some("the message is larger than a quarter of the topic's log: give the topic a larger log")
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}

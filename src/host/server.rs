@@ -1,0 +1,242 @@
+//! The server: started, spoken to, stopped.
+
+use super::{builder::Builder, config::Config, event::Events, handle::Handle};
+use crate::{
+    ground::{
+        counters::Stats,
+        error::StartError,
+        id::TopicId,
+        limits::{SPARE_STOP_TIME, WORKER_STOP_TIME},
+    },
+    hub::registry::TopicIds,
+    runtime::{
+        latest::Latest,
+        listener::{BACKLOG, Listener},
+        mailbox::{Wake, mailbox},
+        outlet::outlet,
+        reactor::{Board, Channels, Ended, EventBytes, Parts, Reactor, WAKER},
+        recorder::recorder,
+        thread::{self, ThreadSettings},
+    },
+};
+use core::net::SocketAddr;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{JoinHandle, ThreadId},
+    time::Duration,
+};
+
+/// How a server stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// Every client was told, took what it was owed, and is closed.
+    Clean,
+    /// Time ran out; what was left was dropped.
+    Forced,
+    /// The loop's thread did not come back: a contract, gate, route or store of the host does not return. The thread is left behind on
+    /// purpose, with what it uses; the library must not be unloaded.
+    Abandoned,
+    /// Called on the loop's own thread, which cannot wait for itself: the stop is under way and will be complete when the thread ends.
+    Requested,
+}
+
+/// A running server. Dropping it stops it, see [`Builder::stop_timeout`].
+pub struct Server {
+    handle: Handle,
+    events: Option<Events>,
+    addresses: Vec<SocketAddr>,
+    stop_timeout: Duration,
+    wake: Arc<Wake>,
+    loop_thread: ThreadId,
+    ending: Mutex<Ending>,
+}
+
+/// What is left to be waited for.
+struct Ending {
+    outcome: Option<Stopped>,
+    ended: Receiver<Ended>,
+    /// The loop's thread, then the recorder's.
+    threads: Vec<(Receiver<()>, JoinHandle<()>)>,
+}
+
+impl Server {
+    /// A builder with nothing in it yet.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) fn start(config: Config) -> Result<Self, StartError> {
+        let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings } = config;
+        let system = |what| move |source| StartError::System { what, source };
+        let poll = mio::Poll::new().map_err(system("make a poll descriptor"))?;
+        let waker = mio::Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
+        let wake = Wake::new(waker);
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            let bound = Listener::bind(address, BACKLOG);
+            listeners
+                .push(bound.map_err(|source| StartError::Listen { address: address.to_string(), source })?);
+        }
+        let local = listeners.iter().map(Listener::local_addr).collect::<io::Result<Vec<_>>>();
+        let addresses = local.map_err(system("learn the address that is listened on"))?;
+        Reactor::register(&poll, &mut listeners).map_err(system("watch a listener"))?;
+
+        let limits = &settings.limits;
+        let (sender, receiver) = mailbox(limits.commands, limits.command_bytes, Arc::clone(&wake));
+        let (events_out, events) = if settings.events.bits() == 0 {
+            (None, None)
+        } else {
+            let bytes = Arc::new(EventBytes::new(limits.event_bytes));
+            let (tx, rx) = outlet(limits.events, Arc::clone(&wake));
+            let events = Events { receiver: rx, bytes: Arc::clone(&bytes), wake: Arc::clone(&wake) };
+            (Some((tx, bytes)), Some(events))
+        };
+        let mut threads = Vec::new();
+        let records = match store {
+            None => None,
+            Some(store) => {
+                settings.records = true;
+                let (tx, rx) = recorder(limits.records, limits.record_bytes, Arc::clone(&wake));
+                let name = format!("{}-rec", thread.name);
+                let settings = ThreadSettings { name, ..ThreadSettings::default() };
+                threads.push(spawn(settings, "start the recorder's thread", move || rx.run(store))?);
+                Some(tx)
+            }
+        };
+        // The ids that the engine will give to the host's topics: both count up from the first.
+        let mut ids = TopicIds::new(limits.topics, limits.log_bytes_total);
+        let topics: Arc<[_]> = settings
+            .topics
+            .iter()
+            .filter_map(|(name, topic)| Some((name.clone(), ids.allot(topic.log_bytes).ok()?, *topic)))
+            .collect();
+        let board = Arc::new(Board::new());
+        let latest = Arc::new(Latest::new(topics.len(), Arc::clone(&wake)));
+        let parts = Parts {
+            poll,
+            listeners,
+            settings,
+            channels: Channels::new(events_out, records),
+            mailbox: receiver,
+            latest: Arc::clone(&latest),
+            wake: Arc::clone(&wake),
+            board: Arc::clone(&board),
+            send_buffer_bytes,
+        };
+        let (ended_tx, ended) = crossbeam_channel::bounded(1);
+        let on_loop = Arc::clone(&board);
+        let running = spawn(thread, "start the loop's thread", move || {
+            let how = Reactor::new(parts).run();
+            on_loop.end();
+            // The host may have dropped its end.
+            let _ = ended_tx.try_send(how);
+        })?;
+        let loop_thread = running.1.thread().id();
+        threads.insert(0, running);
+        Ok(Self {
+            handle: Handle { mailbox: sender, latest, topics, board },
+            events,
+            addresses,
+            stop_timeout,
+            wake,
+            loop_thread,
+            ending: Mutex::new(Ending { outcome: None, ended, threads }),
+        })
+    }
+
+    /// A handle for other threads and for keeps.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The events asked for by [`Builder::events`](crate::Builder::events), once; `None` when none were asked for, or they were taken before.
+    pub fn events(&mut self) -> Option<Events> {
+        self.events.take()
+    }
+
+    /// The addresses listened on, in the order given, with the real ports.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The topic of this name that was declared in the builder.
+    pub fn topic(&self, name: &str) -> Option<TopicId> {
+        self.handle.topic(name)
+    }
+
+    /// What the server has counted.
+    pub fn stats(&self) -> Stats {
+        self.handle.stats()
+    }
+
+    /// Stops the server: contracts say their last words, clients are closed with 1001, and have until `timeout` to take both. Waits
+    /// for that, and a little longer for threads that do not come back. Called again, it tells the same.
+    ///
+    /// On the loop's own thread it only requests the stop.
+    pub fn stop(&self, timeout: Duration) -> Stopped {
+        self.handle.board.want_stop(timeout);
+        self.wake.wake();
+        if std::thread::current().id() == self.loop_thread {
+            return Stopped::Requested;
+        }
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = ending.outcome {
+            return outcome;
+        }
+        let outcome = match ending.ended.recv_timeout(timeout.saturating_add(SPARE_STOP_TIME)) {
+            Ok(Ended::Clean) => Stopped::Clean,
+            Ok(Ended::Forced) => Stopped::Forced,
+            // The thread died of a panic of our own: there is nothing to wait for.
+            Err(RecvTimeoutError::Disconnected) => Stopped::Forced,
+            Err(RecvTimeoutError::Timeout) => Stopped::Abandoned,
+        };
+        let mut abandoned = outcome == Stopped::Abandoned;
+        for (gone, thread) in ending.threads.drain(..) {
+            // Its end of the channel is dropped when the thread is through with everything of ours.
+            let back = !abandoned && gone.recv_timeout(WORKER_STOP_TIME) != Err(RecvTimeoutError::Timeout);
+            if back {
+                // A panic was logged by the runtime when it happened.
+                let _ = thread.join();
+            } else {
+                abandoned = true;
+                std::mem::forget(thread);
+            }
+        }
+        let outcome = if abandoned { Stopped::Abandoned } else { outcome };
+        if abandoned {
+            log::error!("a thread of the server does not come back; it is left behind");
+        }
+        ending.outcome = Some(outcome);
+        outcome
+    }
+}
+
+/// Spawns a thread that tells, by dropping its end of a channel, when it is through.
+fn spawn(
+    settings: ThreadSettings,
+    what: &'static str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<(Receiver<()>, JoinHandle<()>), StartError> {
+    let (through, gone) = crossbeam_channel::bounded(0);
+    let body = move || {
+        body();
+        drop(through);
+    };
+    let thread = thread::spawn(settings, body).map_err(|source| StartError::System { what, source })?;
+    Ok((gone, thread))
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop(self.stop_timeout);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,452 @@
+//! The loop: it waits in `poll` and nowhere else, and drives the engine with what happened.
+
+use super::{
+    clock::Clock,
+    latest::Latest,
+    listener::{Accepted, Listener},
+    mailbox::{MailboxReceiver, Wake, Weigh},
+    outlet::EventsSender,
+    recorder::RecordSender,
+    socket::Socket,
+};
+use crate::{
+    contracts::store::Record,
+    engine::{Engine, command::Command, event::Event, ports::Ports, settings::Settings},
+    ground::{
+        counters::Stats,
+        id::{ConnId, TopicId},
+        limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN, COMMANDS_PER_TURN, EVENTS_RESERVED, VERDICTS_PER_TURN},
+        time::Tick,
+    },
+};
+use mio::{Events, Interest, Poll, Token};
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release, SeqCst},
+        },
+    },
+    time::Duration,
+};
+
+/// The waker's token. Listeners follow; connections are below all of them.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+const LISTENERS: usize = usize::MAX - 1;
+/// Readiness events taken from the system at once.
+const EVENTS_PER_POLL: usize = 1_024;
+
+impl Weigh for Command {
+    fn weight_bytes(&self) -> usize {
+        self.weight_bytes()
+    }
+}
+
+/// What the host's side and the loop both see.
+#[derive(Debug)]
+pub(crate) struct Board {
+    stats: [AtomicU64; Stats::LEN],
+    /// The host wants the server to stop, and how long that may take (nanoseconds).
+    stop_wanted: AtomicBool,
+    stop_within_nanos: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        Self {
+            stats: std::array::from_fn(|_| AtomicU64::new(0)),
+            stop_wanted: AtomicBool::new(false),
+            stop_within_nanos: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// What was counted until the end of the loop's last turn. Each number is whole; two of them may be a turn apart.
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::from_array(std::array::from_fn(|i| self.stats[i].load(Relaxed)))
+    }
+
+    fn show(&self, stats: &Stats) {
+        for (shown, value) in self.stats.iter().zip(stats.to_array()) {
+            shown.store(value, Relaxed);
+        }
+    }
+
+    /// The loop has ended.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Release);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Acquire)
+    }
+
+    pub(crate) fn want_stop(&self, within: Duration) {
+        let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        self.stop_within_nanos.store(nanos, Relaxed);
+        // Release: pairs with the loop's acquire, so that it sees the time allowed.
+        self.stop_wanted.store(true, Release);
+    }
+}
+
+/// Bytes of events on their way to the host.
+#[derive(Debug)]
+pub(crate) struct EventBytes {
+    held: AtomicUsize,
+    max: usize,
+    /// The loop waits for bytes to return.
+    wanted: AtomicBool,
+}
+
+impl EventBytes {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { held: AtomicUsize::new(0), max, wanted: AtomicBool::new(false) }
+    }
+
+    /// The host took an event. True when the loop waits for that.
+    pub(crate) fn taken(&self, bytes: usize) -> bool {
+        self.held.fetch_sub(bytes, SeqCst);
+        // SeqCst on both sides: either the loop's second look sees the bytes returned, or this sees that it waits.
+        self.wanted.load(SeqCst) && self.wanted.swap(false, SeqCst)
+    }
+
+    fn is_full(&self) -> bool {
+        self.held.load(SeqCst) >= self.max
+    }
+}
+
+/// The engine's outlets, made of channels.
+pub(crate) struct Channels {
+    pub(crate) events: Option<(EventsSender<Event>, Arc<EventBytes>)>,
+    pub(crate) records: Option<RecordSender>,
+    /// Room was wanted and is there already: the next turn must not wait.
+    again: bool,
+}
+
+impl Channels {
+    pub(crate) fn new(
+        events: Option<(EventsSender<Event>, Arc<EventBytes>)>,
+        records: Option<RecordSender>,
+    ) -> Self {
+        Self { events, records, again: false }
+    }
+}
+
+impl Ports for Channels {
+    fn event_room(&self) -> usize {
+        match &self.events {
+            Some((events, bytes)) if events.host_gone() || !bytes.is_full() => events.room(),
+            Some(_) => 0,
+            None => usize::MAX,
+        }
+    }
+
+    fn send_event(&mut self, event: Event) -> Result<(), Event> {
+        let Some((events, bytes)) = &mut self.events else { return Ok(()) };
+        if events.host_gone() {
+            // Whoever gave the queue away wants no events, lossless or not.
+            return Ok(());
+        }
+        if bytes.is_full() {
+            return Err(event);
+        }
+        let weight = event.weight_bytes();
+        bytes.held.fetch_add(weight, SeqCst);
+        events.try_send(event).inspect_err(|_| {
+            bytes.held.fetch_sub(weight, SeqCst);
+        })
+    }
+
+    fn want_event_room(&mut self) {
+        let Some((events, bytes)) = &mut self.events else { return };
+        // Woken when there is a fair amount of room, rather than for each event taken.
+        if events.await_room(2 * EVENTS_RESERVED) {
+            if !bytes.is_full() {
+                self.again = true;
+                return;
+            }
+            bytes.wanted.store(true, SeqCst);
+            if !bytes.is_full() {
+                self.again = true;
+            }
+        }
+    }
+
+    fn record_fits(&self, weight_bytes: usize) -> bool {
+        self.records.as_ref().is_some_and(|records| records.fits(weight_bytes))
+    }
+
+    fn send_record(&mut self, record: Record) -> Result<(), Record> {
+        match &mut self.records {
+            Some(records) => records.send(record),
+            None => Err(record),
+        }
+    }
+}
+
+/// A listener and whether it must be looked at.
+struct Door {
+    listener: Listener,
+    /// Connections may be waiting: edge-triggered readiness is told once.
+    waiting: bool,
+    /// Not before then: descriptors have run out.
+    rests_until: Option<Tick>,
+}
+
+/// How the loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Every client was told and took it.
+    Clean,
+    /// Time ran out, and what was left was dropped.
+    Forced,
+}
+
+/// See the module.
+pub(crate) struct Reactor {
+    poll: Poll,
+    engine: Engine<Socket, Channels>,
+    doors: Vec<Door>,
+    mailbox: MailboxReceiver<Command>,
+    latest: Arc<Latest>,
+    latest_topics: Vec<TopicId>,
+    wake: Arc<Wake>,
+    board: Arc<Board>,
+    clock: Clock,
+    send_buffer_bytes: Option<usize>,
+    refused_descriptors: u64,
+    accept_backoffs: u64,
+}
+
+/// What a reactor is made of.
+pub(crate) struct Parts {
+    pub(crate) poll: Poll,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) settings: Settings,
+    pub(crate) channels: Channels,
+    pub(crate) mailbox: MailboxReceiver<Command>,
+    pub(crate) latest: Arc<Latest>,
+    pub(crate) wake: Arc<Wake>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) send_buffer_bytes: Option<usize>,
+}
+
+impl Reactor {
+    /// Registers the listeners. To be called on the thread that starts the server, so that it hears of failures.
+    pub(crate) fn register(poll: &Poll, listeners: &mut [Listener]) -> io::Result<()> {
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            let token = Token(LISTENERS - index);
+            poll.registry().register(listener.source(), token, Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    /// Builds the engine and its contracts, on the loop's own thread.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let clock = Clock::new();
+        let entropy = Box::new(|| uuid::Uuid::new_v4().as_u128());
+        let engine = Engine::new(parts.settings, parts.channels, entropy, clock.now());
+        let doors =
+            parts.listeners.into_iter().map(|listener| Door { listener, waiting: true, rests_until: None });
+        Self {
+            poll: parts.poll,
+            latest_topics: engine.host_topics().iter().map(|(_, id)| *id).collect(),
+            engine,
+            doors: doors.collect(),
+            mailbox: parts.mailbox,
+            latest: parts.latest,
+            wake: parts.wake,
+            board: parts.board,
+            clock,
+            send_buffer_bytes: parts.send_buffer_bytes,
+            refused_descriptors: 0,
+            accept_backoffs: 0,
+        }
+    }
+
+    /// Runs until the host wants it to stop.
+    pub(crate) fn run(mut self) -> Ended {
+        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        let mut stop_at = None;
+        loop {
+            let now = self.clock.now();
+            let timeout = self.timeout(now.tick, stop_at);
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // Nothing that a poll descriptor of our own can meet; without it there is nothing to go on with.
+                    log::error!("the loop cannot poll: {error}");
+                    self.engine.abort();
+                    return self.end(Ended::Forced);
+                }
+            }
+            // Cleared before anything is looked at: whatever comes from here on wakes the next poll.
+            self.wake.begin_drain();
+            let now = self.clock.now();
+            self.engine.begin(now);
+            self.dispatch(&events);
+            self.accept(now.tick);
+            self.take_commands();
+            self.take_verdicts();
+            if stop_at.is_none() && self.board.stop_wanted.load(Acquire) {
+                let within = Duration::from_nanos(self.board.stop_within_nanos.load(Relaxed));
+                stop_at = Some(now.tick + within);
+                self.doors.clear();
+                self.engine.stop();
+            }
+            self.engine.ports_mut().again = false;
+            self.engine.run();
+            self.show();
+            if let Some(at) = stop_at {
+                if self.engine.is_drained() {
+                    return self.end(Ended::Clean);
+                }
+                if now.tick >= at {
+                    self.engine.abort();
+                    return self.end(Ended::Forced);
+                }
+            }
+        }
+    }
+
+    fn timeout(&mut self, now: Tick, stop_at: Option<Tick>) -> Option<Duration> {
+        let doors = self.doors.iter().any(|door| door.waiting && door.rests_until.is_none());
+        let commands = !self.mailbox.is_empty() && self.engine.takes_commands();
+        if self.engine.has_work() || doors || commands || self.engine.ports_mut().again {
+            return Some(Duration::ZERO);
+        }
+        let rests = self.doors.iter().filter_map(|door| door.rests_until).min();
+        let due = [self.engine.next_deadline(), rests, stop_at].into_iter().flatten().min()?;
+        Some(due - now)
+    }
+
+    fn dispatch(&mut self, events: &Events) {
+        for event in events {
+            let Token(token) = event.token();
+            if event.token() == WAKER {
+                continue;
+            }
+            if let Some(door) = self.doors.get_mut(LISTENERS - token) {
+                door.waiting = true;
+                continue;
+            }
+            let Some(slot) = slot_of(token) else { continue };
+            if event.is_writable() {
+                self.engine.writable(slot);
+            }
+            let hung_up = event.is_read_closed() || event.is_error();
+            if event.is_readable() || hung_up {
+                self.engine.readable(slot, hung_up);
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Tick) {
+        for door in &mut self.doors {
+            if door.rests_until.is_some_and(|until| until <= now) {
+                door.rests_until = None;
+            }
+            if !door.waiting || door.rests_until.is_some() {
+                continue;
+            }
+            for _ in 0..ACCEPTS_PER_TURN {
+                let (mut socket, addr) = match door.listener.accept() {
+                    Accepted::Conn(socket, addr) => (socket, addr),
+                    Accepted::Empty => {
+                        door.waiting = false;
+                        break;
+                    }
+                    Accepted::Retry => continue,
+                    outcome @ (Accepted::Scarce | Accepted::Exhausted | Accepted::Broken(_)) => {
+                        self.refused_descriptors += u64::from(matches!(outcome, Accepted::Scarce));
+                        self.accept_backoffs += 1;
+                        if let Accepted::Broken(error) = outcome {
+                            log::warn!("cannot accept: {error}");
+                        }
+                        door.rests_until = Some(now + ACCEPT_BACKOFF);
+                        break;
+                    }
+                };
+                if let Some(bytes) = self.send_buffer_bytes {
+                    // A hint to the kernel; the default is no fault.
+                    let _ = socket.set_send_buffer_bytes(bytes);
+                }
+                let _ = socket.source();
+                let Some(id) = self.engine.admit(socket, addr) else { continue };
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                let registered = match self.engine.transport_mut(id) {
+                    Some(socket) => self.poll.registry().register(socket.source(), token_of(id), interest),
+                    None => Ok(()),
+                };
+                if let Err(error) = registered {
+                    log::warn!("cannot watch a connection: {error}");
+                    self.engine.abandon(id);
+                }
+            }
+        }
+    }
+
+    fn take_commands(&mut self) {
+        let (latest, topics, engine) = (&self.latest, &self.latest_topics, &mut self.engine);
+        latest.take(|slot, payload| {
+            engine.command(Command::Publish { topic: topics[slot], key: None, payload });
+        });
+        for _ in 0..COMMANDS_PER_TURN {
+            if !self.engine.takes_commands() {
+                break;
+            }
+            let Some(command) = self.mailbox.pop() else { break };
+            self.engine.command(command);
+        }
+    }
+
+    fn take_verdicts(&mut self) {
+        for _ in 0..VERDICTS_PER_TURN {
+            let Some(records) = &self.engine.ports_mut().records else { break };
+            let Some(verdict) = records.next_verdict() else { return };
+            self.engine.recorded(&verdict.tickets, verdict.outcome.as_ref().copied());
+        }
+    }
+
+    fn show(&mut self) {
+        let stats = Stats {
+            refused_descriptors: self.refused_descriptors,
+            accept_backoffs: self.accept_backoffs,
+            publish_conflated: self.latest.replaced(),
+            ..*self.engine.stats()
+        };
+        self.board.show(&stats);
+    }
+
+    fn end(mut self, how: Ended) -> Ended {
+        self.show();
+        if let Some(records) = &self.engine.ports_mut().records {
+            records.end();
+        }
+        self.mailbox.close();
+        while let Some(command) = self.mailbox.pop() {
+            drop(command);
+        }
+        how
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor").field("doors", &self.doors.len()).finish_non_exhaustive()
+    }
+}
+
+/// The slot is all that a token holds: readiness told of a connection that is gone is at worst spurious for its successor, which the
+/// engine takes in its stride.
+fn token_of(id: ConnId) -> Token {
+    Token(id.index())
+}
+
+fn slot_of(token: usize) -> Option<u32> {
+    u32::try_from(token).ok()
+}
