@@ -275,7 +275,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 Step::Fault(fault) => {
                     let (code, what) = (fault.code, fault.what);
                     log::debug!("{id}: {what}");
-                    self.begin_close(slot, code, what, CloseCause::Fault, true);
+                    // What was queued in answer to earlier frames still goes out; the topics are of no use any more.
+                    self.unsubscribe_all(slot);
+                    self.begin_close(slot, code, what, CloseCause::Fault, false);
                     return (at, true);
                 }
                 Step::Ended => return (at, true),
