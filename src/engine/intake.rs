@@ -105,6 +105,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 peer.readable = false;
             }
             peer.heard = self.now.tick;
+            peer.unanswered = false;
             taken += n;
             self.stats.bytes_in += n as u64;
             if in_place {

@@ -264,6 +264,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     pub(super) fn ping(&mut self, slot: u32) {
         self.stats.pings += 1;
+        if let Some(peer) = self.peers.at_mut(slot) {
+            peer.unanswered = true;
+        }
         self.queue_urgent(slot, &[ping_frame(b"").as_slice()]);
     }
 }

@@ -407,7 +407,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let Some(interval) = self.limits.ping_interval else { return };
                 if stands_still {
                     self.deadlines.set(queue::PONG, slot, now + self.limits.pong_wait);
-                } else if now - peer.heard < self.limits.pong_wait {
+                } else if !peer.unanswered {
                     self.deadlines.set(queue::PING, slot, peer.heard + interval);
                 } else {
                     self.drop_peer(slot, CloseCause::Timeout);
@@ -595,7 +595,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let Some(peer) = self.peers.at(slot).filter(|peer| peer.paused) else { return false };
             let stay = peer.mount().is_some_and(|mount| peer.is_open() && self.must_pause(mount));
             if !stay && let Some(peer) = self.peers.at_mut(slot) {
-                peer.paused = false;
+                // It was we who did not listen: an answer may be waiting.
+                (peer.paused, peer.unanswered) = (false, false);
                 self.mark_ready(slot);
             }
             stay

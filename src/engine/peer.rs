@@ -185,6 +185,8 @@ pub(crate) struct Peer<T> {
     pub(crate) hung_up: bool,
     /// The peer has sent its last byte.
     pub(crate) ended: bool,
+    /// It was pinged, and nothing was read since.
+    pub(crate) unanswered: bool,
     /// It was let in only to be told no.
     pub(crate) refused: Option<RefusalCause>,
     /// Events about its end that wait for the host.
@@ -218,6 +220,7 @@ impl<T> Peer<T> {
             choked: false,
             hung_up: false,
             ended: false,
+            unanswered: false,
             frame_len: 0,
             refused: None,
             held_events: 0,
