@@ -96,9 +96,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// The peer's close frame arrived in an open WebSocket.
     pub(super) fn peer_closed(&mut self, slot: u32, close: &PeerClose) {
-        // It reads no more: what it was not sent yet is of no use to it.
+        // What it asked for before it still gets, but nothing more of its topics.
         self.unsubscribe_all(slot);
-        self.drop_queued(slot);
         let Some(peer) = self.peers.at_mut(slot) else { return };
         if let Phase::Open(mount, receiver) = mem::replace(&mut peer.phase, Phase::Over) {
             peer.phase = Phase::Closing { mount, receiver, answered: true };
