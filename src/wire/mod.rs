@@ -1,5 +1,5 @@
 //! Floor 1: bytes to requests and messages, and back. No sockets, no state of the server.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub(crate) mod answer;
 pub(crate) mod body;

@@ -17,7 +17,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use self::{header::Header, utf8::Utf8Check};
 use super::{
-    mask::unmask,
+    mask::{unmask, unmask_text},
     protocol::{NOT_UTF8, Protocol, fault_of},
 };
 use crate::ground::frame::Message;
@@ -129,13 +129,14 @@ impl Receiver {
             (*checked, *utf8) = (0, Utf8Check::NEW);
             // In range, and not cut short by the cast: the payload was just found to lie within `bytes`.
             let payload = &mut bytes[len..][..payload_len as usize];
-            unmask(payload, mask);
-            let message = match is_text {
-                true => match simdutf8::basic::from_utf8(payload) {
-                    Ok(text) => Message::Text(text),
-                    Err(_) => return self.fail(NOT_UTF8),
-                },
-                false => Message::Binary(payload),
+            let message = if is_text {
+                match unmask_text(payload, mask) {
+                    Some(text) => Message::Text(text),
+                    None => return self.fail(NOT_UTF8),
+                }
+            } else {
+                unmask(payload, mask);
+                Message::Binary(payload)
             };
             return Step::Item { item: Item::Message(message), consumed: len + payload_len as usize };
         }
