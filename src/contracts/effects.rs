@@ -72,12 +72,22 @@ pub struct Effects {
     pub(crate) now: Now,
     pub(crate) topics: TopicIds,
     pub(crate) next_ticket: u64,
+    /// Topics that found no room.
+    pub(crate) topics_refused: u64,
     pub(crate) entropy: Box<dyn FnMut() -> u128 + Send>,
 }
 
 impl Effects {
     pub(crate) fn new(topics: TopicIds, entropy: Box<dyn FnMut() -> u128 + Send>) -> Self {
-        Self { ops: Vec::new(), bytes: Vec::new(), now: Now::default(), topics, next_ticket: 1, entropy }
+        Self {
+            ops: Vec::new(),
+            bytes: Vec::new(),
+            now: Now::default(),
+            topics,
+            next_ticket: 1,
+            topics_refused: 0,
+            entropy,
+        }
     }
 
     /// Effects that nobody carries out, for testing a contract on its own: call its methods, then look at
@@ -201,7 +211,7 @@ impl Effects {
     /// people and logs.
     pub fn declare(&mut self, name: &str, topic: Topic) -> Result<TopicId, &'static str> {
         topic.check()?;
-        let id = self.topics.allot(topic.log_bytes)?;
+        let id = self.topics.allot(topic.log_bytes).inspect_err(|_| self.topics_refused += 1)?;
         log::debug!("topic {name:?} is {id}");
         self.ops.push(Op::Declare { id, topic });
         Ok(id)

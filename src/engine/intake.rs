@@ -47,7 +47,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 // What comes behind a request waits in the socket until that is answered.
                 Phase::Answering(_) | Phase::Over => return taken,
                 // A parked peer is read only so far that its leaving is noticed.
-                Phase::Parked(_) if peer.partial.len() >= PARKED_BYTES_MAX => return taken,
+                Phase::Parked(_) if peer.partial.len() >= PARKED_BYTES_MAX => {
+                    self.stats.pauses += 1;
+                    return taken;
+                }
                 Phase::Open(mount, _) => {
                     let mount = *mount;
                     if self.must_pause(mount) {
@@ -214,6 +217,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 Phase::Draining { left } => {
                     *left = left.saturating_sub(bytes.len() - at);
                     if *left == 0 {
+                        self.stats.lingers_cut += 1;
                         self.drop_peer(slot, CloseCause::Lost);
                     }
                     return bytes.len();

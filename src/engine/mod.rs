@@ -627,6 +627,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.partial_bytes = self.partial_total as u64;
         self.stats.outbox_bytes = self.outbox_total as u64;
         self.stats.detached_bytes = self.board.detached_bytes() as u64;
+        self.stats.topics_refused = self.fx.topics_refused;
     }
 
     /// Puts a connection on the list of those to be read.

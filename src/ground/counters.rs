@@ -85,6 +85,8 @@ stats! {
     answered_503,
     /// Answers with any other status.
     answered_other,
+    /// Connections dropped because they went on sending after the answer that ended them.
+    lingers_cut,
     /// Streamed answers that were cut short by their source.
     streams_aborted,
 
@@ -132,6 +134,8 @@ stats! {
     published,
     /// Bytes appended to topic logs.
     published_bytes,
+    /// Topics refused because the limits on topics or on log bytes were reached.
+    topics_refused,
     /// Messages refused because they do not fit their topic's log or key table.
     publish_refused,
     /// Frames that a slow client of a state topic never got, because it was led to the newest.
@@ -147,6 +151,8 @@ stats! {
     commands,
     /// Values of state topics replaced by newer ones before the loop took them.
     publish_conflated,
+    /// Commands handed back to the host because too many, or too many bytes, were waiting.
+    commands_refused,
     /// Commands for a connection, topic or mount that is no more.
     commands_stale,
     /// Effects of contracts on a connection or topic that is no more.
@@ -158,7 +164,8 @@ stats! {
     events_conflated,
     /// Notices dropped because the host's queue was full.
     notices_dropped,
-    /// Times a connection was paused because the host or the store did not keep up.
+    /// Times a connection was not read any further for a while: the host or the store did not keep up, or it was
+    /// parked and had sent as much ahead as is kept.
     pauses,
 
     /// Records committed.

@@ -208,27 +208,3 @@ pub(crate) const STORE_RETRY: Duration = Duration::from_millis(100);
 pub(crate) const VERDICTS_PER_TURN: usize = 64;
 /// Records in one batch to the store.
 pub(crate) const RECORD_BATCH_MAX: usize = 1_000;
-
-/// Each bound of a queue that `docs/design.md` tabulates, by the name used there.
-#[cfg(test)]
-pub(crate) const TABLED: &[&str] = &[
-    "connections",
-    "connections_per_address",
-    "parked",
-    "message_bytes",
-    "frame_bytes",
-    "head_bytes",
-    "body_bytes",
-    "partial_bytes_total",
-    "outbox_bytes",
-    "outbox_bytes_total",
-    "detached_bytes_total",
-    "topics",
-    "log_bytes_total",
-    "subscriptions",
-    "commands",
-    "command_bytes",
-    "events",
-    "records",
-    "record_bytes",
-];

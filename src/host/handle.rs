@@ -162,7 +162,10 @@ impl Handle {
             Err(PushError::Closed(command)) => (command, false),
         };
         match back(command) {
-            Some(thing) if full => Err(SendError::Full(thing)),
+            Some(thing) if full => {
+                self.board.refused_command();
+                Err(SendError::Full(thing))
+            }
             Some(thing) => Err(SendError::Stopped(thing)),
             None => unreachable!("a mailbox hands back what it was given"),
         }

@@ -52,6 +52,8 @@ pub(crate) struct Board {
     stop_wanted: AtomicBool,
     stop_within_nanos: AtomicU64,
     ended: AtomicBool,
+    /// Commands handed back to the host.
+    commands_refused: AtomicU64,
 }
 
 impl Board {
@@ -61,18 +63,27 @@ impl Board {
             stop_wanted: AtomicBool::new(false),
             stop_within_nanos: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            commands_refused: AtomicU64::new(0),
         }
     }
 
     /// What was counted until the end of the loop's last turn. Each number is whole; two of them may be a turn apart.
     pub(crate) fn stats(&self) -> Stats {
-        Stats::from_array(std::array::from_fn(|i| self.stats[i].load(Relaxed)))
+        Stats {
+            commands_refused: self.commands_refused.load(Relaxed),
+            ..Stats::from_array(std::array::from_fn(|i| self.stats[i].load(Relaxed)))
+        }
     }
 
     fn show(&self, stats: &Stats) {
         for (shown, value) in self.stats.iter().zip(stats.to_array()) {
             shown.store(value, Relaxed);
         }
+    }
+
+    /// A command was handed back for want of room.
+    pub(crate) fn refused_command(&self) {
+        self.commands_refused.fetch_add(1, Relaxed);
     }
 
     /// The loop has ended.
