@@ -22,7 +22,7 @@ use crate::{
         time::Now,
     },
     hub::{
-        board::{SnapshotMaker, Unpublished},
+        board::{Publication, SnapshotMaker, Unpublished},
         outbox::Outbox,
         topic::Topic,
     },
@@ -104,11 +104,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             Op::Publish { topic, opcode, payload, notice } => {
                 let payload = &bytes[payload.range()];
-                self.publish(topic, opcode, None, payload, notice, false);
+                self.publish(topic, Publication { opcode, key: None, payload, notice }, false);
             }
             Op::PublishKey { topic, opcode, key, payload } => {
                 let payload = &bytes[payload.range()];
-                self.publish(topic, opcode, Some(text(key)), payload, false, false);
+                let key = Some(text(key));
+                self.publish(topic, Publication { opcode, key, payload, notice: false }, false);
             }
             Op::Subscribe { conn, topic, snapshot } => self.subscribe(conn, topic, snapshot),
             Op::Unsubscribe { conn, topic } => {
@@ -165,17 +166,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
-    fn publish(
-        &mut self,
-        topic: TopicId,
-        opcode: crate::ground::frame::Opcode,
-        key: Option<&str>,
-        payload: &[u8],
-        notice: bool,
-        by_host: bool,
-    ) {
+    fn publish(&mut self, topic: TopicId, publication: Publication<'_>, by_host: bool) {
         let (board, mut maker) = board_and_maker!(self);
-        let outcome = board.publish(topic, opcode, key, payload, notice, &mut maker, &mut self.stats);
+        let outcome = board.publish(topic, publication, &mut maker, &mut self.stats);
         self.stats.contract_panics += maker.panics;
         match outcome {
             Ok(()) => {}
@@ -184,7 +177,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             Err(Unpublished::TooLarge) => {
                 log::warn!(
                     "a message of {} bytes is larger than a quarter of the log of {topic}: not published",
-                    payload.len()
+                    publication.payload.len()
                 );
             }
             Err(Unpublished::TooManyKeys) => {
@@ -439,7 +432,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         match command {
             Command::Publish { topic, key, payload } => {
                 let message = payload.as_message();
-                self.publish(topic, message.opcode(), key.as_deref(), message.as_bytes(), false, true);
+                let (opcode, payload) = (message.opcode(), message.as_bytes());
+                let key = key.as_deref();
+                self.publish(topic, Publication { opcode, key, payload, notice: false }, true);
             }
             Command::Send { conn, payload, lane } => {
                 let message: Message<'_> = payload.as_message();

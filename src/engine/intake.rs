@@ -380,8 +380,7 @@ mod tests {
 
     #[test]
     fn a_claim_is_never_allocated_ahead() {
-        let mut bytes = Vec::with_capacity(100);
-        bytes.resize(100, 0);
+        let mut bytes = vec![0; 100];
         grow(&mut bytes, 10, u32::MAX);
         assert_eq!(bytes.capacity(), 200);
         bytes.resize(200, 0);

@@ -31,7 +31,7 @@ pub(crate) mod transport;
 use self::{
     event::{Event, RefusalCause},
     outbound::{Outbound, StateKey},
-    peer::{Peer, Phase},
+    peer::Peer,
     ports::Ports,
     settings::{Mount, Settings},
     slots::Slots,
@@ -132,6 +132,7 @@ pub(crate) struct Engine<T, P> {
     buffer: Vec<u8>,
     partial_total: usize,
     outbox_total: usize,
+    #[allow(clippy::vec_box, reason = "they move between here and a pointer in each connection")]
     spare_outboxes: Vec<Box<Outbox>>,
     pieces: Vec<pump::Piece>,
 }

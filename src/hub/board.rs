@@ -74,6 +74,17 @@ pub(crate) struct TopicState {
     rest: Option<(u64, u32, Arc<[u8]>)>,
 }
 
+/// One message to be published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Publication<'m> {
+    pub(crate) opcode: Opcode,
+    /// Whose newest value it is, in a keyed topic.
+    pub(crate) key: Option<&'m str>,
+    pub(crate) payload: &'m [u8],
+    /// It is never the topic's newest value.
+    pub(crate) notice: bool,
+}
+
 /// Why something was not published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unpublished {
@@ -162,17 +173,15 @@ impl Board {
         Some(topic.spec)
     }
 
-    /// Publishes one message, as the newest value of `key` if there is one.
+    /// Publishes one message.
     pub(crate) fn publish(
         &mut self,
         id: TopicId,
-        opcode: Opcode,
-        key: Option<&str>,
-        payload: &[u8],
-        notice: bool,
+        publication: Publication<'_>,
         maker: &mut dyn SnapshotMaker,
         stats: &mut Stats,
     ) -> Result<(), Unpublished> {
+        let Publication { opcode, key, payload, notice } = publication;
         let len = frame_len(payload.len());
         let Some(topic) = self.get(id) else { return Err(Unpublished::Gone) };
         if len > topic.spec.frame_bytes_max() {
