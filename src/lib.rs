@@ -1,8 +1,27 @@
-//! `andon`: an embeddable WebSocket server for machines.
+//! `andon` is a WebSocket server that a machine controller can carry: one thread of its own, no async runtime, bounded memory, and a host
+//! program that is never disturbed.
+//!
+//! # Where to begin
+//!
+//! [`Server::builder`] leads to a [`Server`]; a [`Contract`] is what speaks with the clients of one path, in [`Effects`]; a [`Handle`] is how the host speaks
+//! to both from any thread; [`Topic`]s are what is published to many. [`Event`]s, if asked for by an [`EventMask`], tell the host what happened. [`Route`]s serve plain
+//! HTTP on the same port, [`Gate`]s decide who comes in, a [`Store`] keeps what contracts record.
+//!
+//! The example at [`Contract`] is complete.
+//!
+//! # Threads
+//!
+//! Contracts, gates, routes and body streams run on the loop's one thread: they must not wait, and need no locks among themselves. A store runs
+//! on a thread of its own. Everything else may be called from any thread, and none of it waits, but for [`Server::stop`] and the waiting ways to read
+//! [`Events`].
+//!
+//! # Limits
+//!
+//! Every queue has a bound in [`Limits`], a policy there, and a counter in [`Stats`]. [`Config::memory_ceiling`] tells before the start what
+//! all of it can take at most.
 #![deny(missing_docs, missing_debug_implementations, unsafe_op_in_unsafe_fn)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
-#![allow(dead_code)]
 
 mod contracts;
 mod engine;
@@ -49,3 +68,22 @@ pub use wire::{
     request::{Method, Request},
     response::{BodyStream, Pulled, Response},
 };
+
+/// The bodies of the fuzz targets in `fuzz/`, which are compiled only for a fuzzer.
+#[cfg(fuzzing)]
+pub mod fuzz {
+    /// Frames: whatever the bytes and their cuts, they give what a plain tungstenite gives for them.
+    pub fn walker(data: &[u8]) {
+        crate::wire::walker::fuzz_walker(data);
+    }
+
+    /// Request heads, targets and bodies: whatever the bytes, an answer that is known.
+    pub fn head(data: &[u8]) {
+        crate::wire::hostile::fuzz_head(data);
+    }
+}
+
+/// The README's code is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,6 +13,7 @@ use crate::ground::{limits::HEADERS_MAX, time::Wall};
 use core::net::SocketAddr;
 use httparse::EMPTY_HEADER;
 
+#[cfg(test)]
 const SEEDS: [&[u8]; 5] = [
     b"GET /ws/sessions/AB%20C/?token=x%3D1&y=+ HTTP/1.1\r\nHost: h:8000\r\nConnection: keep-alive, Upgrade\r\n\
       Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -25,8 +26,10 @@ const SEEDS: [&[u8]; 5] = [
 ];
 
 /// Bytes that mean something somewhere in a head.
+#[cfg(test)]
 const TELLING: &[u8] = b"\r\n\t :,;=?#%/*\"{}\0\x7f\xff\xc3AGH019+";
 
+#[cfg(test)]
 fn hostile_bytes(random: &mut fastrand::Rng) -> Vec<u8> {
     if random.u8(..8) == 0 {
         return (0..random.usize(..300)).map(|_| random.choice(TELLING).copied().unwrap_or(0)).collect();
@@ -47,6 +50,12 @@ fn hostile_bytes(random: &mut fastrand::Rng) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// The same for whatever bytes a fuzzer makes.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_head(bytes: &[u8]) {
+    status_of(bytes, 0);
 }
 
 /// What the server would answer, up to the point at which it needs a route.
@@ -70,7 +79,8 @@ fn status_of(bytes: &[u8], seed: u64) -> Option<u16> {
         Ok(path) => path,
         Err(fault) => return Some(answered(fault.status(), fault.message(), &[])),
     };
-    let params = Pattern::parse("/ws/sessions/{code}/").unwrap().matches(&path).unwrap_or_default();
+    let params =
+        Pattern::parse("/ws/sessions/{code}/").expect("a pattern").matches(&path).unwrap_or_default();
     if let Some(request) = head.request(&params, SocketAddr::from(([127, 0, 0, 1], 1))) {
         let _ = (
             request.cookie("sid"),
@@ -111,7 +121,7 @@ fn answered(status: u16, message: &str, extra: &[(&'static str, &str)]) -> u16 {
         Wall::default(),
         &mut out,
     );
-    let text = String::from_utf8(out).unwrap();
+    let text = String::from_utf8(out).expect("texts of our own");
     assert!(text.starts_with(&format!("HTTP/1.1 {status} ")) && text.ends_with("\r\n\r\n"), "{text}");
     status
 }

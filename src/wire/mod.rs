@@ -14,5 +14,5 @@ pub(crate) mod target;
 pub(crate) mod upgrade;
 pub(crate) mod walker;
 
-#[cfg(test)]
-mod hostile;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
