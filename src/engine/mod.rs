@@ -300,12 +300,18 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.run_deadlines();
         self.run_reads();
         self.flush();
+        if self.feeding_is_blocked() {
+            // Commands and deadlines of contracts wait for it.
+            self.ports.want_event_room();
+        }
         self.gauge();
     }
 
     /// When `run` must be called at the latest; `None` when nothing is armed.
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        // While the host must read first, contracts are not called, and room for events is what is waited for.
         let contracts = self.mounts.iter().filter_map(|mount| mount.deadline).min();
+        let contracts = contracts.filter(|_| !self.feeding_is_blocked());
         let expiry = self.expiries.first().map(|&(at, _)| at);
         let store = self.store_full_since.filter(|_| !self.store_down);
         let store = store.map(|since| since + crate::ground::limits::STORE_WAIT);

@@ -91,6 +91,7 @@ impl Outbound {
                 self.contract_keys += usize::from(contract);
                 entry.insert(event);
                 self.order.push_back(key);
+                ports.want_event_room();
             }
         }
     }
