@@ -29,6 +29,8 @@ mod ground;
 mod host;
 mod hub;
 mod runtime;
+#[cfg(test)]
+mod sim;
 mod wire;
 
 pub use contracts::{

@@ -1,0 +1,753 @@
+//! The world around one engine: clients, host and store in virtual time, and a driver that does what the engine's
+//! documentation asks of a driver and nothing more.
+
+use super::{
+    client::Client,
+    contract::{Actor, Shared, Temper, any_topic, open},
+    journal::Journal,
+    message::Kind,
+    ports::{Outcome, SimPorts},
+    transport::{SimTransport, Wire},
+};
+use crate::{
+    contracts::{
+        contract::Setup,
+        effects::{EventClass, Lane},
+        gate::Verdict,
+        route::{Reply, RouteContext},
+    },
+    engine::{
+        Engine,
+        command::{Command, Decision},
+        event::{Event, EventMask},
+        router::Router,
+        settings::{MountSettings, RouteSettings, Settings},
+    },
+    ground::{
+        close::CloseCode,
+        frame::Payload,
+        id::{ConnId, MountId, TopicId},
+        limits::Limits,
+        time::{Now, Tick, Wall},
+    },
+    hub::{
+        identity::Identity,
+        topic::{SnapshotSource, Topic},
+    },
+    wire::{
+        pattern::Pattern,
+        request::{Method, Request},
+        response::{Pulled, Response},
+    },
+};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Topics of the host: they come first, so that a topic's slot says whose it is.
+pub(super) const HOST_TOPICS: usize = 3;
+const HOST_TOPIC_NAMES: [&str; HOST_TOPICS] = ["a", "b", "c"];
+const MOUNTS: u16 = 2;
+/// Turns that may follow upon each other with nothing happening in between. A fan-out is done in slices, a backlog in turns;
+/// beyond this, the loop spins.
+const TURNS_MAX: u32 = 3_000;
+/// Turns in a row that may leave a deadline behind that is due: a contract may ask for the present moment, now and then.
+const LATE_TURNS_MAX: u32 = 30;
+
+/// What a host has heard so far.
+#[derive(Debug, Default)]
+struct Heard {
+    lossless: HashMap<MountId, u64>,
+    states: HashMap<(MountId, u64), u64>,
+    notice: u64,
+    /// The last that was said about each connection slot.
+    conns: HashMap<u32, (ConnId, bool)>,
+}
+
+/// See the module.
+pub(super) struct World<const S: bool> {
+    rng: fastrand::Rng,
+    now: Tick,
+    engine: Engine<SimTransport<S>, SimPorts>,
+    limits: Limits,
+    events: EventMask,
+    journal: Shared,
+    clients: Vec<Client>,
+    clients_max: usize,
+    arriving: VecDeque<(Rc<RefCell<Wire>>, SocketAddr)>,
+    /// By the slot, which is what a poll knows.
+    wires: Vec<(ConnId, Rc<RefCell<Wire>>)>,
+    commands: VecDeque<Command>,
+    /// A command was given since the last turn, or could be taken right away.
+    woken_by_command: bool,
+    acks: VecDeque<Outcome>,
+    asked: Vec<ConnId>,
+    heard: Heard,
+    host_topics: Vec<TopicId>,
+    /// The driver never runs the engine without a reason.
+    strict: bool,
+    host_speed: u8,
+    store_speed: u8,
+    temper: Temper,
+    idle_turns: u32,
+    late_turns: u32,
+}
+
+type Check = Result<(), String>;
+
+impl<const S: bool> World<S> {
+    pub(super) fn new(mut rng: fastrand::Rng, trace: bool) -> Self {
+        let events = match rng.u8(0..4) {
+            0 => EventMask::NONE,
+            1 => EventMask::from_bits(rng.u32(..)),
+            _ => EventMask::ALL,
+        };
+        let limits = draw_limits(&mut rng);
+        let temper = Temper::new(&mut rng, events.contains(EventMask::CONTRACTS));
+        let journal: Shared = Arc::new(Mutex::new(Journal::default()));
+        open(&journal).trace = trace.then(Vec::new);
+        let topics: Vec<(String, Topic)> =
+            HOST_TOPIC_NAMES.iter().map(|name| ((*name).to_owned(), any_topic(&mut rng, false))).collect();
+        for (slot, (_, topic)) in topics.iter().enumerate() {
+            open(&journal).declared(TopicId::new(slot as u32, 1).to_bits(), topic, rng.u8(0..3) == 0);
+        }
+        let (router, mounts, routes) = serve(&mut rng, &journal, &temper);
+        let records = rng.u8(0..6) > 0;
+        let settings = Settings { limits: limits.clone(), events, router, mounts, routes, topics, records };
+        let mut entropy = rng.fork();
+        let entropy = Box::new(move || entropy.u128(..));
+        let now = Tick::from_nanos(1_000_000_000);
+        let at = Now { tick: now, wall: Wall::from_millis(1_700_000_000_000) };
+        let engine = Engine::new(settings, SimPorts::new(&mut rng), entropy, at);
+        let host_topics = engine.host_topics().iter().map(|(_, id)| *id).collect();
+        open(&journal).note(|| format!("{limits:?}, {events:?}, {temper:?}"));
+        Self {
+            now,
+            engine,
+            limits,
+            events,
+            journal,
+            clients: Vec::new(),
+            clients_max: rng.usize(1..16),
+            arriving: VecDeque::new(),
+            wires: Vec::new(),
+            commands: VecDeque::new(),
+            woken_by_command: false,
+            acks: VecDeque::new(),
+            asked: Vec::new(),
+            heard: Heard::default(),
+            host_topics,
+            strict: rng.u8(0..3) > 0,
+            host_speed: rng.u8(0..10),
+            store_speed: rng.u8(0..10),
+            temper,
+            idle_turns: 0,
+            late_turns: 0,
+            rng,
+        }
+    }
+
+    /// Lives a life: a lively time, a rest in which all that is owed must arrive, a long wait, a stop.
+    pub(super) fn live(&mut self) -> Check {
+        let steps = self.rng.usize(50..400);
+        for _ in 0..steps {
+            self.step()?;
+        }
+        self.note(|| "---- rest".into());
+        open(&self.journal).quiet = true;
+        self.settle()?;
+        self.check_settled()?;
+        self.note(|| "---- wait".into());
+        self.wait()?;
+        self.note(|| "---- stop".into());
+        self.stop()
+    }
+
+    fn note(&self, what: impl FnOnce() -> String) {
+        open(&self.journal).note(what);
+    }
+
+    pub(super) fn trace(&self) -> Vec<String> {
+        open(&self.journal).trace.take().unwrap_or_default()
+    }
+
+    // ---- lively times --------------------------------------------------------------------------------
+
+    fn step(&mut self) -> Check {
+        self.pass_time();
+        if self.clients.len() < self.clients_max * 4 && self.rng.u8(0..12) == 0 {
+            self.connect();
+        }
+        for index in 0..self.clients.len() {
+            if self.rng.bool() {
+                self.clients[index].act(self.now, false)?;
+            }
+        }
+        self.host(false)?;
+        self.store(false);
+        if !self.strict && self.rng.u8(0..40) == 0 {
+            self.turn()?;
+        }
+        for _ in 0..self.rng.u8(1..4) {
+            if self.has_reason() && self.rng.u8(0..8) > 0 {
+                self.turn()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_time(&mut self) {
+        let nanos = match self.rng.u8(0..100) {
+            0..40 => 0,
+            40..92 => self.rng.u64(0..2_000_000),
+            92..97 => self.rng.u64(0..300_000_000),
+            97..99 => self.rng.u64(0..3_000_000_000),
+            _ => match self.engine.next_deadline() {
+                Some(due) => due.since(self.now).as_nanos() as u64,
+                None => 0,
+            },
+        };
+        self.set_time(self.now + Duration::from_nanos(nanos));
+    }
+
+    fn set_time(&mut self, now: Tick) {
+        self.now = self.now.max(now);
+        open(&self.journal).now = self.now;
+    }
+
+    fn connect(&mut self) {
+        let wire = Wire::new(&mut self.rng, S);
+        let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.rng.u8(1..4))), 4_000);
+        let name = self.clients.len();
+        let message_max = self.limits.frame_bytes.min(self.limits.message_bytes);
+        let client = Client::new(name, wire.clone(), &mut self.rng, self.journal.clone(), message_max);
+        self.clients.push(client);
+        self.arriving.push_back((wire, addr));
+    }
+
+    /// The host reads some events, and says something. `quiet`: it reads them all and answers what it was asked.
+    fn host(&mut self, quiet: bool) -> Check {
+        let reads = if quiet { usize::MAX } else { self.rng.usize(0..=usize::from(self.host_speed)) };
+        for _ in 0..reads {
+            let Some(event) = self.engine.ports_mut().take_event() else { break };
+            self.hear(event)?;
+        }
+        let conn = self.any_conn();
+        if quiet || self.rng.u8(0..6) == 0 {
+            self.answer(quiet);
+        }
+        if quiet {
+            return Ok(());
+        }
+        match self.rng.u8(0..40) {
+            0..6 => self.publish(),
+            6..8 => {
+                let mount = MountId(self.rng.u16(0..MOUNTS));
+                self.command(Command::Contract { mount, command: Box::new("act") });
+            }
+            8..10 => {
+                if let Some(conn) = conn {
+                    // Numbered when it is carried out.
+                    self.command(Command::Send { conn, payload: "".into(), lane: Lane::Ordered });
+                }
+            }
+            10 if self.rng.u8(0..6) == 0 => {
+                if let Some(conn) = conn {
+                    let (code, reason) = (CloseCode::NORMAL, "the host says so".into());
+                    self.command(Command::Close { conn, code, reason });
+                }
+            }
+            11 => {
+                // Nonsense, for things that are no more.
+                let conn = ConnId::new(self.rng.u32(0..20), self.rng.u32(0..5));
+                let topic = TopicId::new(self.rng.u32(0..20), 77);
+                self.command(Command::Publish { topic, key: None, payload: "lost".into() });
+                self.command(Command::Answer {
+                    conn: ConnId::new(conn.slot, 9_999),
+                    response: Response::new(200),
+                });
+                self.command(Command::Resume { conn });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command) {
+        self.commands.push_back(command);
+        self.woken_by_command = true;
+    }
+
+    fn any_conn(&mut self) -> Option<ConnId> {
+        if self.wires.is_empty() { None } else { Some(self.wires[self.rng.usize(0..self.wires.len())].0) }
+    }
+
+    /// Decides about handshakes, answers requests, resumes streams: some of them, or all.
+    fn answer(&mut self, all: bool) {
+        let take = |rng: &mut fastrand::Rng| all || rng.u8(0..3) == 0;
+        let (later, waiting) = {
+            let mut journal = open(&self.journal);
+            (std::mem::take(&mut journal.later), std::mem::take(&mut journal.waiting))
+        };
+        let (mut later_still, mut waiting_still) = (Vec::new(), Vec::new());
+        for conn in std::mem::take(&mut self.asked) {
+            if !take(&mut self.rng) {
+                self.asked.push(conn);
+                continue;
+            }
+            let decision = match self.rng.u8(0..4) {
+                0 => Decision::Refuse(Response::text(403, "no")),
+                _ => Decision::Allow(Identity::new("somebody")),
+            };
+            self.command(Command::Decide { conn, decision });
+        }
+        for (conn, id) in later {
+            if take(&mut self.rng) {
+                let response = Response::text(200, format!("later {id}"));
+                self.command(Command::Answer { conn, response });
+            } else {
+                later_still.push((conn, id));
+            }
+        }
+        for conn in waiting {
+            if take(&mut self.rng) {
+                self.command(Command::Resume { conn });
+            } else {
+                waiting_still.push(conn);
+            }
+        }
+        let mut journal = open(&self.journal);
+        journal.later.extend(later_still);
+        journal.waiting.extend(waiting_still);
+    }
+
+    /// The host publishes. What exactly is made up when the command is carried out, so that the stamps are in order.
+    fn publish(&mut self) {
+        let topic = self.host_topics[self.rng.usize(0..self.host_topics.len())];
+        for _ in 0..self.rng.usize(1..4) {
+            self.command(Command::Publish { topic, key: None, payload: "".into() });
+        }
+    }
+
+    /// Fills in what is numbered by the order in which it is carried out. `None`: there is nobody to say it to.
+    fn fill_in(&mut self, command: Command) -> Option<Command> {
+        let size = self.temper.size(&mut self.rng);
+        let mut journal = open(&self.journal);
+        match command {
+            Command::Publish { topic, payload, .. } if payload.is_empty() => {
+                let keyed = journal.topics[&topic.to_bits()].source == SnapshotSource::Keyed;
+                let key = self.rng.u64(0..6);
+                let kind = if keyed { Kind::Keyed } else { Kind::Value };
+                let payload = journal.publish(topic.to_bits(), kind, key).encode(size).into();
+                Some(Command::Publish { topic, key: keyed.then(|| key.to_string().into()), payload })
+            }
+            Command::Send { conn, lane, .. } => {
+                let life = journal.conns.get(&conn)?;
+                if life.closed.is_some() || life.doomed {
+                    return None;
+                }
+                let payload = journal.ordered(conn, Kind::Ordered, 0)?.encode(size).into();
+                Some(Command::Send { conn, payload, lane })
+            }
+            Command::Close { conn, .. } => {
+                if let Some(life) = journal.conns.get_mut(&conn) {
+                    life.doomed = true;
+                }
+                Some(command)
+            }
+            other => Some(other),
+        }
+    }
+
+    fn hear(&mut self, event: Event) -> Check {
+        let journal = open(&self.journal);
+        let heard = &mut self.heard;
+        let wanted = match &event {
+            Event::Opened { .. } | Event::Closed { .. } => EventMask::CONNECTIONS,
+            Event::Asked { .. } => EventMask::ASKS,
+            Event::Contract { .. } => EventMask::CONTRACTS,
+            Event::MountRetired { .. } | Event::Store { .. } => EventMask::HEALTH,
+            Event::Refused { .. } => EventMask::REFUSALS,
+        };
+        if !self.events.contains(wanted) {
+            return Err(format!("an event that nobody asked for: {event:?}"));
+        }
+        let good = match &event {
+            Event::Contract { mount, class, key, payload, .. } => {
+                let Payload::Text(text) = payload else { return Err(format!("a changed event: {event:?}")) };
+                let number: u64 = text.parse().map_err(|_| format!("a changed event: {event:?}"))?;
+                match class {
+                    EventClass::Lossless => {
+                        let last = heard.lossless.entry(*mount).or_default();
+                        std::mem::replace(last, number) + 1 == number
+                    }
+                    EventClass::State => {
+                        let last = heard.states.entry((*mount, *key)).or_default();
+                        std::mem::replace(last, number) < number
+                    }
+                    EventClass::Notice => std::mem::replace(&mut heard.notice, number) < number,
+                }
+            }
+            Event::Opened { conn, .. } => {
+                heard.conns.insert(conn.slot, (*conn, true)).is_none_or(|(last, _)| last < *conn)
+            }
+            Event::Closed { conn, .. } => {
+                // Its opening may have been replaced by this.
+                heard
+                    .conns
+                    .insert(conn.slot, (*conn, false))
+                    .is_none_or(|(last, open)| last < *conn || (last == *conn && open))
+            }
+            Event::Asked { conn, .. } => {
+                self.asked.push(*conn);
+                true
+            }
+            Event::MountRetired { .. } | Event::Store { .. } | Event::Refused { .. } => true,
+        };
+        drop(journal);
+        if good { Ok(()) } else { Err(format!("{event:?} does not follow from what was told before")) }
+    }
+
+    fn store(&mut self, quiet: bool) {
+        let works = quiet || self.rng.u8(0..10) < self.store_speed;
+        if works {
+            let max = if quiet { 1_000 } else { self.rng.usize(1..10) };
+            let refuse = self.rng.u8(0..20) == 0;
+            if let Some(outcome) = self.engine.ports_mut().commit(max, refuse) {
+                self.acks.push_back(outcome);
+            }
+        }
+    }
+
+    // ---- the driver ----------------------------------------------------------------------------------
+
+    /// Whether the driver has a reason to run a turn.
+    fn has_reason(&mut self) -> bool {
+        !self.arriving.is_empty()
+            || !self.acks.is_empty()
+            || self.wires.iter().any(|(_, wire)| {
+                let wire = wire.borrow();
+                !wire.dropped && (wire.readable || wire.writable)
+            })
+            || self.woken_by_command
+            || self.engine.ports_mut().wake_up_due()
+            || self.is_due()
+    }
+
+    fn is_due(&self) -> bool {
+        self.engine.has_work() || self.engine.next_deadline().is_some_and(|due| due <= self.now)
+    }
+
+    fn turn(&mut self) -> Check {
+        let wall = Wall::from_millis(1_700_000_000_000 + (self.now.as_nanos() / 1_000_000) as i64);
+        self.engine.begin(Now { tick: self.now, wall });
+        let woken = self.engine.ports_mut().take_wake_up();
+        let mut busy = woken || !self.acks.is_empty() || !self.arriving.is_empty();
+        while let Some((wire, addr)) = self.arriving.pop_front() {
+            let transport = SimTransport::new(wire.clone(), self.rng.bool());
+            if let Some(id) = self.engine.admit(transport, addr) {
+                self.wires.push((id, wire));
+            }
+        }
+        self.wires.retain(|(_, wire)| !wire.borrow().dropped);
+        self.rng.shuffle(&mut self.wires);
+        for (id, wire) in &self.wires {
+            let mut wire = wire.borrow_mut();
+            if !(wire.readable || wire.writable) || self.rng.u8(0..10) == 0 {
+                continue;
+            }
+            busy = true;
+            let hung_up = std::mem::take(&mut wire.hung_up);
+            let (readable, writable) =
+                (std::mem::take(&mut wire.readable), std::mem::take(&mut wire.writable));
+            drop(wire);
+            if readable {
+                self.engine.readable(id.slot, hung_up);
+            }
+            if writable {
+                self.engine.writable(id.slot);
+            }
+        }
+        while let Some((tickets, outcome)) = self.acks.pop_front() {
+            self.engine.recorded(&tickets, outcome.as_ref().map(|()| ()));
+        }
+        while !self.commands.is_empty() && self.engine.takes_commands() {
+            busy = true;
+            if let Some(command) = self.commands.pop_front().and_then(|command| self.fill_in(command)) {
+                self.note(|| format!("command {command:?}"));
+                self.engine.command(command);
+            }
+        }
+        self.engine.run();
+        // What was not taken is taken when there is another reason to run: a driver sleeps in between.
+        self.woken_by_command = !self.commands.is_empty() && self.engine.takes_commands();
+        let late = !self.engine.has_work() && self.is_due();
+        self.late_turns = if late { self.late_turns + 1 } else { 0 };
+        if self.late_turns > LATE_TURNS_MAX {
+            return Err(format!("a deadline passes, and nothing is done about it, at {:?}", self.now));
+        }
+        self.idle_turns = if busy { 0 } else { self.idle_turns + 1 };
+        if self.idle_turns > TURNS_MAX {
+            let (work, due) = (self.engine.has_work(), self.engine.next_deadline());
+            return Err(format!("the loop spins: has_work {work}, next deadline {due:?} at {:?}", self.now));
+        }
+        self.check()
+    }
+
+    fn check(&mut self) -> Check {
+        if let Some(what) = open(&self.journal).violations.pop() {
+            return Err(what);
+        }
+        self.engine.check()?;
+        super::invariants::budgets(self.engine.stats(), &self.limits)
+    }
+
+    // ---- rest ----------------------------------------------------------------------------------------
+
+    /// Everybody does what is left to do, and nothing new, until nothing happens any more. No time passes.
+    fn settle(&mut self) -> Check {
+        let mut rested = 0;
+        for _ in 0..200_000 {
+            for index in 0..self.clients.len() {
+                self.clients[index].act(self.now, true)?;
+            }
+            self.host(true)?;
+            self.store(true);
+            if self.has_reason() {
+                rested = 0;
+                self.turn()?;
+            } else {
+                rested += 1;
+                // The contracts have a last word about what is still said to them, such as commits.
+                if rested > 2 {
+                    return Ok(());
+                }
+            }
+        }
+        Err("it never comes to rest".into())
+    }
+
+    fn check_settled(&mut self) -> Check {
+        if self.engine.has_work() {
+            return Err("there is work at rest".into());
+        }
+        if !self.commands.is_empty() {
+            return Err(format!("{} commands are not taken at rest", self.commands.len()));
+        }
+        if !self.engine.ports_mut().is_empty() {
+            return Err("events or records are left at rest".into());
+        }
+        for client in &self.clients {
+            client.check_settled()?;
+            if client.is_owed_attention() && !client.is_dead() {
+                return Err(format!("client {} cannot send what it has to say", client.name));
+            }
+        }
+        let journal = open(&self.journal);
+        if self.events.contains(EventMask::CONTRACTS) {
+            for (mount, said) in &journal.lossless {
+                let heard = self.heard.lossless.get(mount).copied().unwrap_or(0);
+                if heard != *said {
+                    return Err(format!("{heard} of {said} lossless events of {mount:?} arrived"));
+                }
+            }
+            for (key, said) in &journal.states {
+                if self.heard.states.get(key) != Some(said) {
+                    return Err(format!("the newest state of {key:?} is {said}, and was not told"));
+                }
+            }
+        }
+        if self.events.contains(EventMask::CONNECTIONS) {
+            for (slot, (conn, is_open)) in &self.heard.conns {
+                let really = journal.conns.get(conn).is_some_and(|life| life.closed.is_none());
+                let doomed = journal.conns.get(conn).is_some_and(|life| life.doomed);
+                if *is_open != really && !doomed {
+                    return Err(format!("slot {slot}: the host believes {conn} open: {is_open}, {really}"));
+                }
+            }
+        }
+        for (mount, tickets) in &journal.tickets {
+            if !tickets.is_empty() {
+                return Err(format!("{} records of {mount:?} were never answered", tickets.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Time passes, far enough for all deadlines; everybody keeps answering.
+    fn wait(&mut self) -> Check {
+        let end = self.now + Duration::from_secs(100);
+        for _ in 0..5_000 {
+            let Some(due) = self.engine.next_deadline().filter(|due| *due <= end) else { break };
+            self.set_time(due);
+            self.settle()?;
+        }
+        self.engine.check_rest()
+    }
+
+    fn stop(&mut self) -> Check {
+        self.engine.stop();
+        self.check()?;
+        let polite = self.rng.bool();
+        for _ in 0..5_000 {
+            self.settle()?;
+            if self.engine.is_drained() {
+                break;
+            }
+            match self.engine.next_deadline() {
+                Some(due) if polite => self.set_time(due),
+                _ => {
+                    self.engine.abort();
+                    break;
+                }
+            }
+        }
+        self.check()?;
+        self.settle()?;
+        if !self.engine.is_drained() {
+            self.engine.check_rest()?;
+            return Err("it is not drained".into());
+        }
+        let stats = *self.engine.stats();
+        let left = [stats.connections, stats.open, stats.parked];
+        if left != [0; 3] || stats.opened != stats.closed {
+            return Err(format!("something is left: {stats:?}"));
+        }
+        let journal = open(&self.journal);
+        for (conn, life) in &journal.conns {
+            let current = journal.instances.get(&life.mount) == Some(&life.instance);
+            if current && life.closed.is_none() && !life.doomed {
+                return Err(format!("the end of {conn} was never told"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Small ones, so that every bound is met.
+fn draw_limits(rng: &mut fastrand::Rng) -> Limits {
+    let seconds = |rng: &mut fastrand::Rng, max: u64| Duration::from_millis(rng.u64(1_000..max * 1_000));
+    let message_bytes = [300, 3_000, 16_000][rng.usize(0..3)];
+    Limits {
+        connections: rng.usize(1..20),
+        connections_per_address: if rng.bool() { usize::MAX } else { rng.usize(1..8) },
+        parked: rng.usize(0..4),
+        message_bytes,
+        frame_bytes: message_bytes,
+        head_bytes: rng.usize(400..9_000),
+        body_bytes: rng.usize(500..6_000),
+        partial_bytes_total: rng.usize(2_000..100_000),
+        outbox_bytes: rng.usize(20_000..200_000),
+        outbox_bytes_total: rng.usize(20_000..1_000_000),
+        detached_bytes_total: if rng.u8(0..3) == 0 { rng.usize(1_000..50_000) } else { 1 << 20 },
+        topics: rng.usize(HOST_TOPICS..20),
+        log_bytes_total: rng.usize(HOST_TOPICS..20) * (64 << 10),
+        subscriptions: rng.usize(1..8),
+        handshake: seconds(rng, 10),
+        parked_wait: seconds(rng, 10),
+        keep_alive: seconds(rng, 10),
+        ping_interval: rng.bool().then(|| seconds(rng, 30)),
+        pong_wait: seconds(rng, 20),
+        close_wait: seconds(rng, 5),
+        ..Limits::default()
+    }
+}
+
+/// What is served: two mounts, one of them with a gate, and a few routes.
+fn serve(
+    rng: &mut fastrand::Rng,
+    journal: &Shared,
+    temper: &Temper,
+) -> (Router, Vec<MountSettings>, Vec<RouteSettings>) {
+    let mut router = Router::default();
+    let mut mounts = Vec::new();
+    for index in 0..MOUNTS {
+        let pattern = format!("/ws{index}");
+        let place = router.place(Pattern::parse(&pattern).unwrap(), &pattern);
+        place.mount = Some(MountId(index));
+        let (mut seeds, journal, temper) = (rng.fork(), journal.clone(), temper.clone());
+        let factory = move |setup: &mut Setup<'_>| {
+            Actor::build(setup, seeds.fork(), journal.clone(), temper.clone(), &HOST_TOPIC_NAMES)
+        };
+        let gate = |_: Now, request: &Request<'_>| match request.raw_query() {
+            Some("ask") => Verdict::Ask,
+            Some("deny") => Verdict::Refuse(Response::text(403, "denied")),
+            _ => Verdict::Allow(Identity::new("someone")),
+        };
+        mounts.push(MountSettings {
+            pattern,
+            factory: Box::new(factory),
+            gate: if index == 1 { Some(Box::new(gate)) } else { None },
+            subprotocols: Vec::new(),
+            connections_max: rng.usize(1..20),
+        });
+    }
+    let mut routes = Vec::new();
+    let mut route = |path: &str, method, route: Box<dyn crate::contracts::route::Route>, gated: bool| {
+        let place = router.place(Pattern::parse(path).unwrap(), path);
+        place.routes.push((method, routes.len()));
+        let ask = |_: Now, _: &Request<'_>| Verdict::Ask;
+        routes.push(RouteSettings { route, gate: if gated { Some(Box::new(ask)) } else { None } });
+    };
+    let id = |request: &Request<'_>| request.raw_query().unwrap_or_default().to_owned();
+    type Context<'a> = RouteContext<'a>;
+    let ok = move |_: &Context<'_>, request: &Request<'_>, _: &[u8]| {
+        Response::text(200, format!("ok {}", id(request)))
+    };
+    route("/healthz", Method::Get, Box::new(ok), false);
+    route("/gated", Method::Get, Box::new(ok), true);
+    let echo = move |_: &Context<'_>, request: &Request<'_>, body: &[u8]| {
+        let all = body.iter().all(|byte| *byte == b'x');
+        Response::text(200, format!("echo {all} {} {}", body.len(), id(request)))
+    };
+    route("/echo", Method::Post, Box::new(echo), false);
+    let shared = journal.clone();
+    let later = move |context: &Context<'_>, request: &Request<'_>, _: &[u8]| {
+        open(&shared).later.push((context.conn, id(request).parse().unwrap_or(0)));
+        Reply::Later
+    };
+    route("/later", Method::Get, Box::new(later), false);
+    let panic = |_: &Context<'_>, _: &Request<'_>, _: &[u8]| -> Response {
+        std::panic::resume_unwind(Box::new("on purpose"))
+    };
+    route("/panic", Method::Get, Box::new(panic), false);
+    let (shared, mut seeds) = (journal.clone(), rng.fork());
+    let stream = move |context: &Context<'_>, _: &Request<'_>, _: &[u8]| {
+        let (shared, mut rng, conn) = (shared.clone(), seeds.fork(), context.conn);
+        let mut lines = 0;
+        let last = rng.usize(1..3_000);
+        Response::stream(200, "text/plain", move |room: usize, out: &mut Vec<u8>| {
+            let to = out.len() + room.min(rng.usize(0..20_000));
+            while out.len() < to && lines < last {
+                out.extend_from_slice(format!("line {lines}\n").as_bytes());
+                lines += 1;
+            }
+            match rng.u8(0..40) {
+                _ if lines == 0 => {
+                    out.extend_from_slice(b"line 0\n");
+                    lines = 1;
+                    Pulled::More
+                }
+                0 => Pulled::Abort,
+                _ if lines == last => Pulled::End,
+                1..8 => {
+                    open(&shared).waiting.push(conn);
+                    Pulled::Wait
+                }
+                _ if out.is_empty() => {
+                    // Nothing, but more: as good as waiting.
+                    open(&shared).waiting.push(conn);
+                    Pulled::More
+                }
+                _ => Pulled::More,
+            }
+        })
+    };
+    route("/stream", Method::Get, Box::new(stream), false);
+    (router, mounts, routes)
+}
