@@ -161,10 +161,14 @@ impl Handle {
             Err(PushError::Full(command)) => (command, true),
             Err(PushError::Closed(command)) => (command, false),
         };
+        let ever_fits = command.weight_bytes() <= self.mailbox.bytes_max();
         match back(command) {
-            Some(thing) if full => {
+            Some(thing) if full && ever_fits => {
                 self.board.refused_command();
                 Err(SendError::Full(thing))
+            }
+            Some(thing) if full => {
+                Err(SendError::Refused(thing, "it is larger than the limit command_bytes: raise it"))
             }
             Some(thing) => Err(SendError::Stopped(thing)),
             None => unreachable!("a mailbox hands back what it was given"),

@@ -177,6 +177,11 @@ impl<C: Weigh> MailboxSender<C> {
         Ok(())
     }
 
+    /// What all commands waiting may weigh together: a heavier one is never taken.
+    pub(crate) fn bytes_max(&self) -> usize {
+        self.shared.bytes_max
+    }
+
     /// The wake-up of the loop, for who leaves it something elsewhere.
     pub(crate) fn wake(&self) -> &Arc<Wake> {
         &self.shared.wake
