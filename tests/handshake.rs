@@ -1,5 +1,7 @@
 //! The way in, over real sockets: requests that are wrong, requests that are refused, and plain HTTP on the same port.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use andon::{
@@ -15,7 +17,9 @@ use std::{
     },
     time::Duration,
 };
-use support::{Answer, Client, Echo, Script, TEXT, limits, masked, start, stats_until, take, upgrade_head};
+use support::{
+    Answer, Client, Echo, PING, PONG, Script, TEXT, limits, masked, start, stats_until, take, upgrade_head,
+};
 
 fn echo(_: &mut Setup<'_>) -> Echo {
     Echo
@@ -336,6 +340,11 @@ fn the_first_frame_may_come_with_the_request() {
     assert_eq!(answer.status, 101);
     assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "RFC 6455, 1.3");
     client.expect_text("early");
+    // The answer to a ping is urgent, but not so urgent that it comes before the answer to the request.
+    let mut client = Client::connect(addr);
+    client.send([upgrade_head("/ws", "").as_bytes(), &masked(PING, b"early")].concat());
+    assert_eq!(client.answer().status, 101);
+    client.expect_frame(PONG, "early");
 }
 
 #[test]

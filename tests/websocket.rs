@@ -1,6 +1,8 @@
 //! RFC 6455 over real sockets, frame by frame: the ground that the conformance suites cover in their sections on framing, pings,
 //! reserved bits, opcodes, fragments, UTF-8, limits and closing.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use andon::{CloseCause, CloseCode, Closed, Contract, Limits, Server, Setup, Stats};

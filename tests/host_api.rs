@@ -1,0 +1,1036 @@
+//! What a host does with a server, through the public API: building, publishing, sending, deciding, listening, recording, stopping.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use andon::{
+    CloseCause, CloseCode, ConnId, Decision, Event, EventClass, EventMask, Events, Handle, Identity, Limits,
+    MemoryStore, Message, Method, MountId, MountOptions, NoEventYet, Payload, Record, RefusalCause, Reply,
+    Response, RouteContext, SendError, Server, Setup, SnapshotSource, StartError, Stopped, Store, StoreError,
+    Topic, Verdict, Wall,
+};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
+    time::Duration,
+};
+use support::{
+    CLOSE, Client, Echo, PATIENCE, PING, PONG, Script, close_payload, limits, masked, start, stats_until,
+    take, upgrade_head,
+};
+
+fn echo(_: &mut Setup<'_>) -> Echo {
+    Echo
+}
+
+#[track_caller]
+fn next(events: &Events) -> Event {
+    events.recv_timeout(PATIENCE).expect("an event in time")
+}
+
+/// The id of the next connection that opens.
+#[track_caller]
+fn next_opened(events: &Events) -> ConnId {
+    match next(events) {
+        Event::Opened { conn, .. } => conn,
+        other => panic!("not an opening but {other:?}"),
+    }
+}
+
+/// Holds the loop in a contract's call, so that what the host does meanwhile meets a loop that is busy.
+struct Hold {
+    client: Client,
+    held: mpsc::Receiver<()>,
+    release: mpsc::Sender<()>,
+}
+
+/// A factory for the path that holds, and how to make use of it.
+fn holder() -> (impl FnMut(&mut Setup<'_>) -> Script + Send, impl FnOnce(SocketAddr, &str) -> Hold) {
+    let (holds, held) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let factory = move |_: &mut Setup<'_>| {
+        let (holds, released) = (holds.clone(), Arc::clone(&released));
+        Script::new().message(move |fx, peer, _| {
+            holds.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            fx.send(peer, "released");
+        })
+    };
+    (factory, move |addr, path| Hold { client: Client::open(addr, path), held, release })
+}
+
+impl Hold {
+    /// When this returns, the loop stands still.
+    #[track_caller]
+    fn hold(&mut self) {
+        self.client.text("hold");
+        take(&self.held);
+    }
+
+    #[track_caller]
+    fn release(&mut self) {
+        self.release.send(()).unwrap();
+        self.client.expect_text("released");
+    }
+}
+
+/// A contract that subscribes everyone to one of the host's topics.
+fn watch(topic: &'static str) -> impl FnMut(&mut Setup<'_>) -> Script + Send {
+    move |setup| {
+        let topic = setup.topic(topic).expect("the host declares it");
+        Script::new().opened(move |fx, peer, _| {
+            fx.subscribe(peer, topic);
+            fx.send(peer, "welcome");
+        })
+    }
+}
+
+// ---- building ----------------------------------------------------------------------------------------
+
+#[test]
+fn mistakes_of_configuration_say_what_to_do() {
+    let on = || Server::builder().listen("127.0.0.1:0");
+    let bad = |change: fn(&mut Limits)| on().limits(limits(change));
+    for (builder, words) in [
+        (Server::builder(), "call listen"),
+        (Server::builder().listen("localhost:80"), "give IP:PORT"),
+        (on().mount("ws", echo), "must begin with"),
+        (on().mount("/a//b", echo), "empty segment"),
+        (on().mount("/a/{x}", echo).mount("/a/{y}/", echo), "give one of them another path"),
+        (on().topic("t", Topic::state()).topic("t", Topic::stream()), "another name"),
+        (on().topic("t", Topic::state().with_log_bytes(100)), "at least 65536"),
+        (on().topic("t", Topic::state().with_snapshot(SnapshotSource::Contract)), "host declares it"),
+        (on().topic("t", Topic::state().with_log_bytes(128 << 20)), "log_bytes_total"),
+        (on().mount_with("/", MountOptions::new().subprotocol("two words"), echo), "subprotocol"),
+        (bad(|limits| limits.connections = 0), "connections"),
+        (bad(|limits| limits.frame_bytes = 2 << 20), "frame_bytes"),
+        (bad(|limits| limits.partial_bytes_total = 3 << 20), "partial_bytes_total"),
+        (bad(|limits| limits.head_bytes = 100), "head_bytes"),
+        (bad(|limits| limits.events = 10), "events"),
+        (bad(|limits| limits.close_wait = Duration::ZERO), "close_wait"),
+    ] {
+        let error = builder.build().expect_err(words).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let twice = on().route(Method::Get, "/a", late).route(Method::Get, "/a/", late).build().unwrap_err();
+    assert!(twice.to_string().contains("/a"));
+}
+
+fn late(_: &RouteContext<'_>, _: &andon::Request<'_>, _: &[u8]) -> Reply {
+    Reply::Later
+}
+
+#[test]
+fn a_port_in_use_is_named_with_what_to_do() {
+    let (_server, addr) = start(Server::builder());
+    let error = Server::builder().listen(addr.to_string()).start().unwrap_err();
+    assert!(matches!(&error, StartError::Listen { address, .. } if *address == addr.to_string()));
+    let text = error.to_string();
+    assert!(text.contains(&addr.to_string()) && text.contains("choose another port"), "{text}");
+}
+
+#[test]
+fn a_server_listens_on_several_addresses_of_both_families() {
+    let mut builder = Server::builder().mount("/", echo).listen("127.0.0.1:0").listen("127.0.0.1:0");
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    if has_v6 {
+        builder = builder.listen("[::1]:0");
+    }
+    let server = builder.start().unwrap();
+    let addrs = server.local_addrs();
+    assert_eq!(addrs.len(), 2 + usize::from(has_v6));
+    assert!(addrs.iter().all(|addr| addr.port() != 0) && addrs[0] != addrs[1]);
+    for addr in addrs {
+        let mut client = Client::open(*addr, "/");
+        client.text("hi");
+        client.expect_text("hi");
+    }
+}
+
+#[test]
+fn the_start_hook_runs_on_the_loops_thread() {
+    let (tells, hears) = mpsc::channel();
+    let hook = move || tells.send(std::thread::current().name().map(str::to_owned)).unwrap();
+    let (_server, _) = start(Server::builder().thread_name("cell 7").on_thread_start(hook));
+    assert_eq!(take(&hears).as_deref(), Some("cell 7"));
+}
+
+// ---- topics ------------------------------------------------------------------------------------------
+
+#[test]
+fn of_a_state_topic_the_newest_wins_and_newcomers_get_it() {
+    let (factory, holding) = holder();
+    let (server, addr) = start(
+        Server::builder()
+            .topic("state", Topic::state())
+            .mount("/watch", watch("state"))
+            .mount("/hold", factory)
+            // Not even one command fits: the newest value has a place of its own.
+            .limits(limits(|limits| limits.commands = 1)),
+    );
+    let (handle, topic) = (server.handle(), server.topic("state").unwrap());
+    let mut early = Client::open(addr, "/watch");
+    early.expect_text("welcome");
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    for n in 1..=1_000 {
+        handle.publish(topic, n.to_string()).unwrap();
+    }
+    hold.release();
+    early.expect_text("1000");
+    let stats = stats_until(&handle, "it is counted", |stats| stats.publish_conflated == 999);
+    assert_eq!(stats.published, 1);
+    let mut newcomer = Client::open(addr, "/watch");
+    newcomer.expect_text("1000");
+    newcomer.expect_text("welcome");
+    handle.publish(topic, &b"bytes"[..]).unwrap();
+    newcomer.expect_frame(support::BINARY, "bytes");
+    early.expect_frame(support::BINARY, "bytes");
+}
+
+#[test]
+fn of_a_stream_topic_every_message_counts() {
+    let (factory, holding) = holder();
+    let (server, addr) = start(
+        Server::builder()
+            .topic("stream", Topic::stream())
+            .mount("/watch", watch("stream"))
+            .mount("/hold", factory),
+    );
+    let (handle, topic) = (server.handle(), handle_topic(&server, "stream"));
+    let mut early = Client::open(addr, "/watch");
+    early.expect_text("welcome");
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    for n in 0..1_000 {
+        handle.publish(topic, n.to_string()).unwrap();
+    }
+    hold.release();
+    for n in 0..1_000 {
+        early.expect_text(&n.to_string());
+    }
+    let mut newcomer = Client::open(addr, "/watch");
+    newcomer.expect_text("welcome");
+    handle.publish(topic, "last").unwrap();
+    newcomer.expect_text("last");
+    early.expect_text("last");
+}
+
+fn handle_topic(server: &Server, name: &str) -> andon::TopicId {
+    assert_eq!(server.topic("unheard of"), None);
+    server.handle().topic(name).unwrap()
+}
+
+#[test]
+fn a_keyed_topic_gives_newcomers_the_latest_of_every_key() {
+    let keyed = Topic::state().with_snapshot(SnapshotSource::Keyed);
+    let (server, addr) = start(Server::builder().topic("keyed", keyed).mount("/watch", watch("keyed")));
+    let (handle, topic) = (server.handle(), server.topic("keyed").unwrap());
+    let mut early = Client::open(addr, "/watch");
+    early.expect_text("welcome");
+    for (key, value) in [("a", "a1"), ("b", "b1"), ("a", "a2"), ("c", "c1")] {
+        handle.publish_key(topic, key, value).unwrap();
+        early.expect_text(value);
+    }
+    let mut newcomer = Client::open(addr, "/watch");
+    for value in ["a2", "b1", "c1", "welcome"] {
+        newcomer.expect_text(value);
+    }
+}
+
+// ---- commands ----------------------------------------------------------------------------------------
+
+#[test]
+fn a_host_sends_to_and_closes_the_connections_it_hears_of() {
+    let (mut server, addr) = start(Server::builder().mount("/", echo).events(EventMask::CONNECTIONS));
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    assert!(server.events().is_none(), "there is one end");
+    let mut client = Client::open(addr, "/");
+    let conn = next_opened(&events);
+    handle.send(conn, "one").unwrap();
+    handle.send(conn, vec![2]).unwrap();
+    client.expect_text("one");
+    client.expect_frame(support::BINARY, [2]);
+    assert!(matches!(handle.close(conn, CloseCode::NO_STATUS, ""), Err(SendError::Refused((), _))));
+    handle.close(conn, CloseCode::new(4000).unwrap(), "enough").unwrap();
+    assert_eq!(client.expect_close(4000), "enough");
+    match next(&events) {
+        Event::Closed { conn: closed, how, .. } => {
+            assert_eq!((closed, how.cause, how.code.get()), (conn, CloseCause::Host, 4000));
+        }
+        other => panic!("{other:?}"),
+    }
+    client.send_frame(CLOSE, close_payload(4000, ""));
+    client.expect_end();
+    stats_until(&handle, "it is gone", |stats| stats.connections == 0);
+    // Its successor has its slot, and must not be taken for it.
+    let mut successor = Client::open(addr, "/");
+    let id = next_opened(&events);
+    assert_ne!(id, conn);
+    handle.send(conn, "not for you").unwrap();
+    handle.close(conn, CloseCode::NORMAL, "nor this").unwrap();
+    handle.send(ConnId::from_bits(u64::MAX), "for nobody").unwrap();
+    handle.send(id, "for you").unwrap();
+    successor.expect_text("for you");
+    assert_eq!(stats_until(&handle, "they are counted", |stats| stats.commands_stale == 3).open, 1);
+}
+
+#[test]
+fn an_urgent_message_overtakes_what_waits() {
+    let (factory, holding) = holder();
+    let (mut server, addr) =
+        start(Server::builder().mount("/", echo).mount("/hold", factory).events(EventMask::CONNECTIONS));
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    let mut client = Client::open(addr, "/");
+    let conn = next_opened(&events);
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    handle.send(conn, "first").unwrap();
+    handle.send(conn, "second").unwrap();
+    handle.send_urgent(conn, "urgent").unwrap();
+    hold.release();
+    for text in ["urgent", "first", "second"] {
+        client.expect_text(text);
+    }
+}
+
+#[test]
+fn a_full_mailbox_gives_back_what_it_does_not_take() {
+    let (factory, holding) = holder();
+    let small = limits(|limits| (limits.commands, limits.command_bytes) = (4, 1_000));
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount("/", echo)
+            .mount("/hold", factory)
+            .events(EventMask::CONNECTIONS)
+            .limits(small),
+    );
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    let mut client = Client::open(addr, "/");
+    let conn = next_opened(&events);
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    for n in 0..4 {
+        handle.send(conn, n.to_string()).unwrap();
+    }
+    assert_eq!(handle.send(conn, "five"), Err(SendError::Full(Payload::from("five"))));
+    assert_eq!(handle.resume(conn), Err(SendError::Full(())));
+    let given = handle.command(MountId::clone(&mount_of(&events, addr)), Box::new(7_u8)).unwrap_err();
+    assert_eq!(given.into_inner().downcast_ref::<u8>(), Some(&7));
+    hold.release();
+    for n in 0..4 {
+        client.expect_text(&n.to_string());
+    }
+    hold.hold();
+    handle.send(conn, "x".repeat(600)).unwrap();
+    let large = handle.send(conn, "y".repeat(600)).unwrap_err();
+    assert_eq!(large, SendError::Full(Payload::from("y".repeat(600))));
+    hold.release();
+    client.expect_text(&"x".repeat(600));
+    // What can never be taken is not to be tried again.
+    let huge = handle.send(conn, "z".repeat(1_001)).unwrap_err();
+    assert!(matches!(&huge, SendError::Refused(payload, _) if payload.len() == 1_001), "{huge}");
+    let huge = Response::text(200, "z".repeat(1_001));
+    assert!(matches!(handle.answer(conn, huge), Err(SendError::Refused(..))));
+}
+
+/// The mount of the holding connection, which opened last.
+fn mount_of(events: &Events, _: SocketAddr) -> MountId {
+    match next(events) {
+        Event::Opened { mount, .. } => mount,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_message_too_large_for_its_topic_is_refused() {
+    let stream = Topic::stream().with_log_bytes(64 << 10);
+    let state = Topic::state().with_log_bytes(64 << 10);
+    let (server, _) = start(Server::builder().topic("stream", stream).topic("state", state));
+    let handle = server.handle();
+    for name in ["stream", "state"] {
+        let topic = server.topic(name).unwrap();
+        let error = handle.publish(topic, "x".repeat(17 << 10)).unwrap_err();
+        assert!(matches!(&error, SendError::Refused(payload, _) if payload.len() == 17 << 10));
+        assert!(error.to_string().contains("larger log"), "{error}");
+        handle.publish(topic, "x".repeat(16 << 10).split_off(10)).unwrap();
+    }
+}
+
+#[test]
+fn a_contract_gets_commands_of_its_own() {
+    let (server, addr) = start(Server::builder().mount("/", |_: &mut Setup<'_>| {
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let known = Arc::clone(&peers);
+        Script::new()
+            .opened(move |fx, peer, _| {
+                peers.lock().unwrap().push(peer);
+                fx.send(peer, "welcome");
+            })
+            .command(move |fx, command| {
+                let text = command.downcast::<String>().unwrap();
+                for &peer in known.lock().unwrap().iter() {
+                    fx.send(peer, &*text);
+                }
+            })
+    }));
+    let mut client = Client::open(addr, "/");
+    client.expect_text("welcome");
+    let (tells, hears) = mpsc::channel();
+    let _other = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
+        tells.send(setup.mount()).unwrap();
+        Echo
+    }));
+    // The first mount of every server has this id.
+    server.handle().command(take(&hears), Box::new("all hear".to_owned())).unwrap();
+    client.expect_text("all hear");
+}
+
+// ---- stopping ----------------------------------------------------------------------------------------
+
+#[test]
+fn a_stop_says_goodbye_and_may_be_repeated() {
+    let last_word = |_: &mut Setup<'_>| {
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let known = Arc::clone(&peers);
+        Script::new().opened(move |_, peer, _| peers.lock().unwrap().push(peer)).shutdown(move |fx| {
+            for &peer in known.lock().unwrap().iter() {
+                fx.send(peer, "goodbye");
+            }
+        })
+    };
+    let (mut server, addr) = start(Server::builder().mount("/", last_word).events(EventMask::CONNECTIONS));
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    let mut client = Client::open(addr, "/");
+    next_opened(&events);
+    let stopping = std::thread::spawn(move || (server.stop(PATIENCE), server.stop(Duration::ZERO)));
+    client.expect_text("goodbye");
+    assert_eq!(client.expect_close(1001), "the server is stopping");
+    client.send_frame(CLOSE, close_payload(1001, ""));
+    client.expect_end();
+    assert_eq!(stopping.join().unwrap(), (Stopped::Clean, Stopped::Clean));
+    assert!(matches!(next(&events), Event::Closed { how, .. } if how.cause == CloseCause::Shutdown));
+    assert_eq!(events.recv_timeout(PATIENCE), Err(NoEventYet::Ended));
+    assert_eq!(handle.send(ConnId::from_bits(0), "x"), Err(SendError::Stopped("x".into())));
+    assert!(std::net::TcpStream::connect(addr).is_err(), "nobody listens");
+    assert_eq!(handle.stats().closed_shutdown, 1);
+}
+
+#[test]
+fn publishing_to_a_server_that_has_stopped_gives_the_message_back() {
+    let (server, _) = start(Server::builder().topic("a", Topic::state()).topic("b", Topic::stream()));
+    let handle = server.handle();
+    assert_eq!(server.stop(PATIENCE), Stopped::Clean);
+    for name in ["a", "b"] {
+        let topic = handle.topic(name).unwrap();
+        assert_eq!(handle.publish(topic, "x"), Err(SendError::Stopped("x".into())));
+    }
+}
+
+#[test]
+fn dropping_a_server_stops_it() {
+    let (server, addr) = start(Server::builder().mount("/", echo).stop_timeout(PATIENCE));
+    let mut client = Client::open(addr, "/");
+    let dropping = std::thread::spawn(move || drop(server));
+    client.expect_close(1001);
+    client.send_frame(CLOSE, close_payload(1001, ""));
+    client.expect_end();
+    dropping.join().unwrap();
+    assert!(std::net::TcpStream::connect(addr).is_err(), "nobody listens");
+}
+
+#[test]
+fn on_the_loops_own_thread_a_stop_is_only_requested() {
+    let (tells, hears) = mpsc::channel();
+    let (server, addr) = start(Server::builder().mount("/", move |_: &mut Setup<'_>| {
+        let tells = tells.clone();
+        Script::new().message(|fx, peer, message| fx.send(peer, message)).command(move |_, command| {
+            let server = command.downcast::<Arc<Server>>().unwrap();
+            tells.send(server.stop(PATIENCE)).unwrap();
+        })
+    }));
+    let server = Arc::new(server);
+    let mut client = Client::open(addr, "/");
+    let (mounts, mount) = mpsc::channel();
+    let _other = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
+        mounts.send(setup.mount()).unwrap();
+        Echo
+    }));
+    server.handle().command(take(&mount), Box::new(Arc::clone(&server))).unwrap();
+    assert_eq!(take(&hears), Stopped::Requested);
+    client.expect_close(1001);
+    client.send_frame(CLOSE, close_payload(1001, ""));
+    client.expect_end();
+    assert_eq!(server.stop(PATIENCE), Stopped::Clean);
+}
+
+#[test]
+fn a_contract_that_does_not_return_is_left_behind() {
+    let (factory, holding) = holder();
+    let (server, addr) = start(Server::builder().mount("/hold", factory));
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    assert_eq!(server.stop(Duration::from_millis(1)), Stopped::Abandoned);
+    assert_eq!(server.stop(Duration::from_millis(1)), Stopped::Abandoned);
+    drop(server);
+    // It ends by itself once it can.
+    hold.release.send(()).unwrap();
+    hold.client.drain();
+}
+
+#[test]
+fn a_client_that_does_not_take_its_goodbye_is_cut_off() {
+    let (server, addr) = start(Server::builder().mount("/", echo));
+    let mut client = Client::open(addr, "/");
+    assert_eq!(server.stop(Duration::from_millis(100)), Stopped::Forced);
+    client.expect_close(1001);
+    client.expect_end();
+    assert_eq!(server.stats().connections, 0);
+}
+
+// ---- faults of contracts -----------------------------------------------------------------------------
+
+#[test]
+fn a_contract_that_panics_is_rebuilt_and_after_three_times_retired() {
+    let mut builds = 0;
+    let factory = move |_: &mut Setup<'_>| {
+        builds += 1;
+        let build = builds;
+        Script::new().message(move |fx, peer, message| match message {
+            Message::Text("panic") => panic!("as a test wants it"),
+            _ => fx.send(peer, &format!("build {build}")),
+        })
+    };
+    let (mut server, addr) =
+        start(Server::builder().mount("/frail", factory).mount("/sound", echo).events(EventMask::HEALTH));
+    let events = server.events().unwrap();
+    let mut sound = Client::open(addr, "/sound");
+    for round in 1..=3 {
+        let (mut guilty, mut bystander) = (Client::open(addr, "/frail"), Client::open(addr, "/frail"));
+        for client in [&mut guilty, &mut bystander] {
+            client.text("who?");
+            client.expect_text(&format!("build {round}"));
+        }
+        guilty.text("panic");
+        guilty.expect_close(1011);
+        bystander.expect_close(1011);
+        sound.text("still here");
+        sound.expect_text("still here");
+    }
+    assert!(matches!(next(&events), Event::MountRetired { .. }));
+    assert_eq!(Client::connect(addr).ask(&upgrade_head("/frail", "")).status, 404);
+    sound.text("still here");
+    sound.expect_text("still here");
+    let stats = stats_until(&server.handle(), "all is counted", |stats| stats.closed_panic == 6);
+    assert_eq!((stats.contract_panics, stats.mounts_retired, stats.open), (3, 1, 1));
+}
+
+// ---- gates -------------------------------------------------------------------------------------------
+
+fn asking(change: impl FnOnce(&mut Limits)) -> (Server, SocketAddr, Events) {
+    let options = MountOptions::new().gate(|_: andon::Now, _: &andon::Request<'_>| Verdict::Ask);
+    let greeting = |_: &mut Setup<'_>| {
+        Script::new().opened(|fx, peer, hello| fx.send(peer, hello.identity.name().unwrap_or("nobody")))
+    };
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount_with("/ws/{code}", options, greeting)
+            .events(EventMask::ASKS)
+            .limits(limits(change)),
+    );
+    let events = server.events().unwrap();
+    (server, addr, events)
+}
+
+#[track_caller]
+fn next_asked(events: &Events) -> ConnId {
+    match next(events) {
+        Event::Asked { conn, .. } => conn,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_host_decides_about_a_handshake_from_another_thread() {
+    let (server, addr, events) = asking(|_| {});
+    let handle = server.handle();
+    let deciding = std::thread::spawn(move || {
+        for event in events.iter() {
+            let Event::Asked { conn, request } = event else { panic!("{event:?}") };
+            assert_eq!((request.method, request.path.as_str()), (Method::Get, "/ws/7"));
+            assert!(request.headers.iter().any(|(name, value)| name == "Cookie" && value == "a=b"));
+            let decision = match request.query.as_deref() {
+                Some("who=anna") => Decision::Allow(Identity::new("u1").with_name("Anna")),
+                _ => Decision::Refuse(Response::text(403, "the host says no")),
+            };
+            handle.decide(conn, decision).unwrap();
+        }
+    });
+    let mut client = Client::connect(addr);
+    // A frame that comes while it is parked is not lost.
+    let request = upgrade_head("/ws/7?who=anna", "Cookie: a=b\r\n");
+    client.send([request.as_bytes(), &masked(PING, b"early")].concat());
+    assert_eq!(client.answer().status, 101);
+    client.expect_frame(PONG, "early");
+    client.expect_text("Anna");
+    let mut refused = Client::connect(addr);
+    let answer = refused.ask(&upgrade_head("/ws/7?who=eve", "Cookie: a=b\r\n"));
+    assert_eq!((answer.status, answer.text()), (403, "the host says no"));
+    drop((client, refused));
+    server.stop(PATIENCE);
+    deciding.join().unwrap();
+}
+
+#[test]
+fn a_decision_that_comes_too_late_misses() {
+    let (server, addr, events) = asking(|limits| limits.parked_wait = Duration::from_millis(50));
+    let mut client = Client::connect(addr);
+    let answer = client.ask(&upgrade_head("/ws/7", ""));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    server.handle().decide(next_asked(&events), Decision::Allow(Identity::new("late"))).unwrap();
+    let stats = stats_until(&server.handle(), "it missed", |stats| stats.commands_stale == 1);
+    assert_eq!((stats.parked_expired, stats.parked, stats.opened), (1, 0, 0));
+}
+
+#[test]
+fn a_client_that_leaves_while_it_is_decided_about_is_forgotten() {
+    let (server, addr, events) = asking(|_| {});
+    let mut client = Client::connect(addr);
+    client.send(upgrade_head("/ws/7", ""));
+    let conn = next_asked(&events);
+    stats_until(&server.handle(), "it is parked", |stats| stats.parked == 1);
+    drop(client);
+    stats_until(&server.handle(), "it is gone", |stats| stats.parked == 0 && stats.connections == 0);
+    server.handle().decide(conn, Decision::Allow(Identity::new("gone"))).unwrap();
+    let stats = stats_until(&server.handle(), "it missed", |stats| stats.commands_stale == 1);
+    assert_eq!(stats.opened, 0);
+}
+
+#[test]
+fn one_undecided_handshake_too_many_gets_503() {
+    let (server, addr, events) = asking(|limits| limits.parked = 1);
+    let mut first = Client::connect(addr);
+    first.send(upgrade_head("/ws/7", ""));
+    let conn = next_asked(&events);
+    assert_eq!(Client::connect(addr).ask(&upgrade_head("/ws/7", "")).status, 503);
+    server.handle().decide(conn, Decision::Allow(Identity::new("first"))).unwrap();
+    assert_eq!(first.answer().status, 101);
+    assert_eq!(stats_until(&server.handle(), "it is open", |stats| stats.open == 1).refused_parked, 1);
+}
+
+#[test]
+fn a_gate_that_asks_a_host_that_does_not_listen_gets_503() {
+    let options = MountOptions::new().gate(|_: andon::Now, _: &andon::Request<'_>| Verdict::Ask);
+    let (_server, addr) = start(Server::builder().mount_with("/", options, echo));
+    assert_eq!(Client::connect(addr).ask(&upgrade_head("/", "")).status, 503);
+}
+
+#[test]
+fn an_answer_may_come_later_from_another_thread() {
+    let (tells, hears) = mpsc::channel();
+    let route = move |context: &RouteContext<'_>, _: &andon::Request<'_>, body: &[u8]| {
+        tells.send((context.conn, body.len())).unwrap();
+        Reply::Later
+    };
+    let quick = limits(|limits| limits.parked_wait = Duration::from_secs(2));
+    let (server, addr) = start(Server::builder().route(Method::Post, "/later", route).limits(quick));
+    let mut client = Client::connect(addr);
+    let request = "POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+    // Two at once: the second is not looked at before the first is answered.
+    client.send(request.repeat(2));
+    for text in ["one", "two"] {
+        let (conn, len) = take(&hears);
+        assert_eq!(len, 3);
+        assert!(hears.try_recv().is_err());
+        server.handle().answer(conn, Response::text(200, text)).unwrap();
+        assert_eq!(client.answer().text(), text);
+    }
+    client.send(request);
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "nobody answered");
+}
+
+#[test]
+fn an_identity_expires() {
+    let gate = |now: andon::Now, _: &andon::Request<'_>| {
+        let soon = Wall::from_millis(now.wall.as_millis() + 100);
+        Verdict::Allow(Identity::new("u1").with_expiry(soon))
+    };
+    let (server, addr) =
+        start(Server::builder().mount_with("/", MountOptions::new().gate(gate), echo).mount("/free", echo));
+    let mut free = Client::open(addr, "/free");
+    let mut client = Client::open(addr, "/");
+    client.text("in time");
+    client.expect_text("in time");
+    assert!(client.expect_close(1008).contains("expired"));
+    free.text("unharmed");
+    free.expect_text("unharmed");
+    stats_until(&server.handle(), "it is closed", |stats| stats.closed_host == 1 && stats.open == 1);
+}
+
+// ---- events ------------------------------------------------------------------------------------------
+
+#[test]
+fn only_the_events_asked_for_are_made() {
+    let talk = |_: &mut Setup<'_>| {
+        Script::new().opened(|fx, peer, _| {
+            fx.event(EventClass::Lossless, 0, Some(peer), "hello");
+            fx.send(peer, "welcome");
+        })
+    };
+    let build = |mask| Server::builder().mount("/", talk).max_connections(1).events(mask);
+    let (mut silent, addr) = start(build(EventMask::NONE));
+    assert!(silent.events().is_none());
+    Client::open(addr, "/").expect_text("welcome");
+    assert_eq!(silent.stats().events, 0);
+
+    let (mut server, addr) = start(build(EventMask::CONTRACTS | EventMask::REFUSALS));
+    let events = server.events().unwrap();
+    let mut client = Client::open(addr, "/");
+    client.expect_text("welcome");
+    Client::connect(addr).get("/healthz");
+    assert!(matches!(next(&events), Event::Contract { payload, .. } if payload == Payload::from("hello")));
+    assert!(matches!(next(&events), Event::Refused { cause: RefusalCause::Connections, .. }));
+    assert_eq!(events.try_recv(), Err(NoEventYet::Empty));
+}
+
+/// A contract that makes an event of each message, of the class that its path names.
+fn feeder(class: EventClass) -> impl FnMut(&mut Setup<'_>) -> Script + Send {
+    move |_| {
+        Script::new().message(move |fx, peer, message| {
+            fx.event(class, 1, Some(peer), message.to_payload());
+            fx.send(peer, message);
+        })
+    }
+}
+
+fn feeding(class: EventClass) -> (Server, SocketAddr, Events) {
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount("/feed", feeder(class))
+            .mount("/echo", echo)
+            .events(EventMask::CONTRACTS)
+            .limits(limits(|limits| limits.events = 256)),
+    );
+    let events = server.events().unwrap();
+    (server, addr, events)
+}
+
+#[track_caller]
+fn number(event: Event) -> usize {
+    let Event::Contract { payload: Payload::Text(text), .. } = event else { panic!("{event:?}") };
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_host_that_does_not_read_pauses_those_who_feed_it_and_loses_nothing() {
+    const COUNT: usize = 3_000;
+    let (server, addr, events) = feeding(EventClass::Lossless);
+    let mut feeder = Client::open(addr, "/feed");
+    let numbers = (0..COUNT).flat_map(|n| masked(support::TEXT, n.to_string().as_bytes()));
+    feeder.send(numbers.collect::<Vec<_>>());
+    let stats = stats_until(&server.handle(), "it is paused", |stats| stats.pauses > 0);
+    assert!(stats.messages_in <= 256, "what is not wanted is not read");
+    // Everyone else is served.
+    let mut other = Client::open(addr, "/echo");
+    other.text("hi");
+    other.expect_text("hi");
+    for n in 0..COUNT {
+        assert_eq!(number(next(&events)), n);
+    }
+    for n in 0..COUNT {
+        feeder.expect_text(&n.to_string());
+    }
+    assert_eq!(events.try_recv(), Err(NoEventYet::Empty));
+    assert_eq!(server.stats().notices_dropped, 0);
+}
+
+#[test]
+fn ends_that_no_pause_prevents_reach_the_host_too() {
+    const COUNT: usize = 1_000;
+    let farewell = |_: &mut Setup<'_>| {
+        Script::new().opened(|fx, peer, _| fx.send(peer, "welcome")).closed(|fx, peer, _| {
+            fx.event(EventClass::Lossless, 0, Some(peer), "ended");
+        })
+    };
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount("/", farewell)
+            .events(EventMask::CONTRACTS)
+            .limits(limits(|limits| limits.events = 256)),
+    );
+    let events = server.events().unwrap();
+    let clients: Vec<_> = (0..COUNT)
+        .map(|_| {
+            let mut client = Client::open(addr, "/");
+            client.expect_text("welcome");
+            client
+        })
+        .collect();
+    // All of them end at once, and nobody reads: what finds no room waits in the slots of the dead.
+    let handle = server.handle();
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    stats_until(&handle, "all are closed", |stats| stats.closed == COUNT as u64);
+    drop(clients);
+    let mut ended = std::collections::HashSet::new();
+    for _ in 0..COUNT {
+        match next(&events) {
+            Event::Contract { about: Some(conn), .. } => assert!(ended.insert(conn), "told twice"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(stopping.join().unwrap(), Stopped::Clean);
+    assert_eq!(events.try_recv(), Err(NoEventYet::Ended));
+}
+
+#[test]
+fn who_drops_the_events_wants_none() {
+    let (_server, addr, events) = feeding(EventClass::Lossless);
+    let mut feeder = Client::open(addr, "/feed");
+    drop(events);
+    let numbers = (0..1_000).flat_map(|n: i32| masked(support::TEXT, n.to_string().as_bytes()));
+    feeder.send(numbers.collect::<Vec<_>>());
+    for n in 0..1_000 {
+        feeder.expect_text(&n.to_string());
+    }
+}
+
+#[test]
+fn state_events_conflate_to_the_newest_and_pause_nobody() {
+    const COUNT: usize = 1_000;
+    let (server, addr, events) = feeding(EventClass::State);
+    let mut feeder = Client::open(addr, "/feed");
+    for n in 0..COUNT {
+        feeder.text(&n.to_string());
+        feeder.expect_text(&n.to_string());
+    }
+    let mut numbers = vec![number(next(&events))];
+    while numbers.last() != Some(&(COUNT - 1)) {
+        numbers.push(number(next(&events)));
+    }
+    assert!(numbers.is_sorted() && numbers.len() < 256, "{} events", numbers.len());
+    let stats = stats_until(&server.handle(), "all is counted", |stats| stats.events == numbers.len() as u64);
+    assert_eq!(stats.events + stats.events_conflated, COUNT as u64);
+    assert_eq!(stats.pauses, 0);
+}
+
+#[test]
+fn notices_are_dropped_and_counted() {
+    const COUNT: usize = 1_000;
+    let (server, addr, events) = feeding(EventClass::Notice);
+    let mut feeder = Client::open(addr, "/feed");
+    for n in 0..COUNT {
+        feeder.text(&n.to_string());
+        feeder.expect_text(&n.to_string());
+    }
+    let stats = stats_until(&server.handle(), "all is counted", |stats| {
+        stats.events + stats.notices_dropped == COUNT as u64
+    });
+    assert!(stats.notices_dropped > 0 && stats.pauses == 0);
+    for n in 0..stats.events as usize {
+        assert_eq!(number(next(&events)), n, "the first ones");
+    }
+    assert_eq!(events.try_recv(), Err(NoEventYet::Empty));
+}
+
+// ---- records -----------------------------------------------------------------------------------------
+
+/// Records each message, and tells its sender what became of it.
+fn recording(_: &mut Setup<'_>) -> Script {
+    let waiting = Arc::new(Mutex::new(std::collections::VecDeque::new()));
+    let asked = Arc::clone(&waiting);
+    Script::new()
+        .message(move |fx, peer, message| {
+            let ticket = fx.record("samples", "k", message.as_bytes());
+            asked.lock().unwrap().push_back((ticket, peer));
+        })
+        .recorded(move |fx, ticket, outcome| {
+            let (first, peer) = waiting.lock().unwrap().pop_front().unwrap();
+            assert_eq!(first, ticket, "tickets come back in order");
+            match outcome {
+                Ok(()) => fx.send(peer, "committed"),
+                Err(error) => fx.send(peer, &error.to_string()),
+            }
+        })
+}
+
+#[test]
+fn what_is_acknowledged_is_in_the_store() {
+    let store = MemoryStore::new(1_000);
+    let (server, addr) = start(Server::builder().mount("/", recording).store(store.clone()));
+    let mut client = Client::open(addr, "/");
+    for n in 0..100 {
+        client.text(&n.to_string());
+        client.expect_text("committed");
+        let records = store.records();
+        assert_eq!(records.len(), n + 1);
+        assert_eq!(*records[n].payload, *n.to_string().as_bytes());
+        assert_eq!((&*records[n].stream, &*records[n].key), ("samples", "k"));
+    }
+    stats_until(&server.handle(), "all is counted", |stats| stats.records == 100);
+}
+
+#[test]
+fn without_a_store_records_are_refused() {
+    let (_server, addr) = start(Server::builder().mount("/", recording));
+    let mut client = Client::open(addr, "/");
+    client.text("x");
+    assert!(client.take_text().contains("without a store"));
+}
+
+/// A store that does as it is told, and tells of each attempt.
+struct Moody {
+    down: Arc<AtomicBool>,
+    attempts: mpsc::Sender<usize>,
+}
+
+impl Store for Moody {
+    fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError> {
+        let _ = self.attempts.send(batch.len());
+        if self.down.load(SeqCst) {
+            return Err(StoreError::Down("the disk is full".into()));
+        }
+        match batch.iter().any(|record| &*record.payload == b"poison") {
+            true => Err(StoreError::Rejected("poison".into())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_down_acknowledges_nothing_until_it_is_back() {
+    let down = Arc::new(AtomicBool::new(true));
+    let (attempts, tries) = mpsc::channel();
+    let store = Moody { down: Arc::clone(&down), attempts };
+    let (server, addr) = start(Server::builder().mount("/", recording).store(store));
+    let mut client = Client::open(addr, "/");
+    client.text("one");
+    take(&tries);
+    client.text("two");
+    // It is tried again, with nothing in between but rest.
+    take(&tries);
+    take(&tries);
+    client.send_frame(PING, "still served");
+    client.expect_frame(PONG, "still served");
+    assert_eq!(server.stats().records, 0);
+    down.store(false, SeqCst);
+    client.expect_text("committed");
+    client.expect_text("committed");
+    stats_until(&server.handle(), "both are counted", |stats| stats.records == 2);
+}
+
+#[test]
+fn a_store_that_rejects_is_told_to_the_contract() {
+    let (attempts, _tries) = mpsc::channel();
+    let store = Moody { down: Arc::default(), attempts };
+    let (server, addr) = start(Server::builder().mount("/", recording).store(store));
+    let mut client = Client::open(addr, "/");
+    client.text("poison");
+    assert!(client.take_text().contains("poison"));
+    client.text("good");
+    client.expect_text("committed");
+    let stats = stats_until(&server.handle(), "both are counted", |stats| stats.records == 1);
+    assert_eq!(stats.records_failed, 1);
+}
+
+/// A store that waits to be let through.
+struct Slow(mpsc::Receiver<()>);
+
+impl Store for Slow {
+    fn commit(&mut self, _: &[Record]) -> Result<(), StoreError> {
+        let _ = self.0.recv();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_that_does_not_keep_up_pauses_those_who_feed_it() {
+    const COUNT: usize = 500;
+    let (let_through, gate) = mpsc::channel();
+    let (server, addr) = start(
+        Server::builder()
+            .mount("/", recording)
+            .mount("/echo", echo)
+            .store(Slow(gate))
+            .limits(limits(|limits| limits.records = 10)),
+    );
+    let mut client = Client::open(addr, "/");
+    client.send((0..COUNT).flat_map(|_| masked(support::TEXT, b"x")).collect::<Vec<_>>());
+    let stats = stats_until(&server.handle(), "it is paused", |stats| stats.pauses > 0);
+    assert!(stats.messages_in < 50, "{} messages were read", stats.messages_in);
+    let mut other = Client::open(addr, "/echo");
+    other.text("hi");
+    other.expect_text("hi");
+    drop(let_through);
+    for _ in 0..COUNT {
+        client.expect_text("committed");
+    }
+    assert_eq!(server.stats().records_refused, 0);
+}
+
+#[test]
+fn what_is_queued_is_offered_to_the_store_before_the_server_ends() {
+    let (let_through, gate) = mpsc::channel();
+    let (server, addr) = start(Server::builder().mount("/", recording).store(Slow(gate)));
+    let mut client = Client::open(addr, "/");
+    client.text("x");
+    stats_until(&server.handle(), "it is heard", |stats| stats.messages_in == 1);
+    drop((client, let_through));
+    assert_eq!(server.stop(PATIENCE), Stopped::Clean);
+}
+
+// ---- time --------------------------------------------------------------------------------------------
+
+#[test]
+fn a_contract_is_called_when_its_deadline_has_passed_and_the_last_word_counts() {
+    let (tells, hears) = mpsc::channel();
+    let (server, addr) = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
+        // Replaced by the next word, so it never comes.
+        setup.effects().arm(None);
+        let tells = tells.clone();
+        let due = Arc::new(Mutex::new(None));
+        let armed = Arc::clone(&due);
+        Script::new()
+            .message(move |fx, _, message| {
+                let Message::Text(text) = message else { return };
+                let at = text.parse().ok().map(|millis| fx.now().tick + Duration::from_millis(millis));
+                *armed.lock().unwrap() = at;
+                fx.arm(at);
+            })
+            .deadline(move |fx| {
+                let at = due.lock().unwrap().expect("nothing is due");
+                if fx.now().tick >= at {
+                    tells.send(()).unwrap();
+                    fx.arm(None);
+                } else {
+                    fx.arm(Some(at));
+                }
+            })
+    }));
+    let mut client = Client::open(addr, "/");
+    client.text("20");
+    take(&hears);
+    client.text("30");
+    client.text("never");
+    client.send_frame(PING, "heard");
+    client.expect_frame(PONG, "heard");
+    client.text("60");
+    take(&hears);
+    assert!(hears.try_recv().is_err(), "the one in between was taken back");
+    assert_eq!(server.stats().contract_panics, 0, "nothing came that was not due");
+}
+
+/// Handles and servers go where a host needs them.
+#[test]
+fn types_cross_threads() {
+    fn both<T: Send + Sync>() {}
+    both::<Server>();
+    both::<Handle>();
+    both::<Events>();
+}
