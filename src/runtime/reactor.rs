@@ -327,7 +327,9 @@ impl Reactor {
     fn timeout(&mut self, now: Tick, stop_at: Option<Tick>) -> Option<Duration> {
         let doors = self.doors.iter().any(|door| door.waiting && door.rests_until.is_none());
         let commands = !self.mailbox.is_empty() && self.engine.takes_commands();
-        if self.engine.has_work() || doors || commands || self.engine.ports_mut().again {
+        let ports = self.engine.ports_mut();
+        let verdicts = ports.records.as_ref().is_some_and(RecordSender::has_verdict);
+        if ports.again || self.engine.has_work() || doors || commands || verdicts {
             return Some(Duration::ZERO);
         }
         let rests = self.doors.iter().filter_map(|door| door.rests_until).min();

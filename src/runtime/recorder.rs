@@ -79,6 +79,11 @@ impl RecordSender {
         })
     }
 
+    /// Whether verdicts wait. Who stops taking them before there are none must not sleep: each wake-up comes once.
+    pub(crate) fn has_verdict(&self) -> bool {
+        !self.verdicts.is_empty()
+    }
+
     pub(crate) fn next_verdict(&self) -> Option<Verdict> {
         self.verdicts.try_recv().ok()
     }
