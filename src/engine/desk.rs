@@ -172,9 +172,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let allow = answer::allow(Method::ALL);
             return refused(Response::new(204).with_header("Allow", allow));
         }
-        let Ok(path) = Path::decode(head.path) else {
-            let why = "malformed path: expected percent-encoding of UTF-8";
-            return refused(fault(400, why, &[]));
+        let path = match Path::decode(head.path) {
+            Ok(path) => path,
+            Err(malformed) => return refused(fault(malformed.status(), malformed.message(), &[])),
         };
         let Some((place, params)) = self.router.find(&path) else {
             return refused(fault(404, "nothing is served at this path", &[]));

@@ -96,6 +96,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// The peer's close frame arrived in an open WebSocket.
     pub(super) fn peer_closed(&mut self, slot: u32, close: &PeerClose) {
+        let code = close.code.map_or(0, CloseCode::get);
+        log::debug!("slot {slot}: the client closes, code {code}, {:?}", close.reason);
         // What it asked for before it still gets, but nothing more of its topics.
         self.unsubscribe_all(slot);
         let Some(peer) = self.peers.at_mut(slot) else { return };

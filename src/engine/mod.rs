@@ -1,7 +1,7 @@
 //! Floor 4: the whole server minus sockets.
 //!
-//! The engine owns every connection, generic over what carries its bytes ([`Transport`](transport::Transport)) and over where events and records go
-//! ([`Ports`](ports::Ports)). A driver, the reactor or a simulation, feeds it in this order, once per turn:
+//! The engine owns every connection, generic over what carries its bytes ([`Transport`]) and over where events and records go
+//! ([`Ports`]). A driver, the reactor or a simulation, feeds it in this order, once per turn:
 //!
 //! 1. [`begin`](Engine::begin) with the time;
 //! 2. what happened: [`admit`](Engine::admit) for a new connection, [`readable`](Engine::readable) and [`writable`](Engine::writable) for readiness;
@@ -633,6 +633,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.parked = self.parked as u64;
         self.stats.partial_bytes = self.partial_total as u64;
         self.stats.outbox_bytes = self.outbox_total as u64;
+        self.stats.log_bytes = self.board.log_bytes() as u64;
         self.stats.detached_bytes = self.board.detached_bytes() as u64;
         self.stats.topics_refused = self.fx.topics_refused;
     }

@@ -81,7 +81,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                     units = units.saturating_sub(self.visit(slot, index, conn));
                     continue;
                 }
-                if cursor.next == topic.log.end() && cursor.part == 0 {
+                if cursor.is_caught_up(&topic.log) {
                     continue;
                 }
                 let from = cursor.offset(&topic.log);

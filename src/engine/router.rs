@@ -11,16 +11,17 @@ pub(crate) struct Router {
 
 impl Router {
     /// The place of a pattern: the one that matches exactly the same paths, or a new one.
-    pub(crate) fn place(&mut self, pattern: Pattern, text: &str) -> &mut Place {
+    pub(crate) fn place(&mut self, pattern: Pattern) -> (&Pattern, &mut Place) {
         let at = match self.places.iter().position(|(p, _)| p.overlaps_same(&pattern)) {
             Some(at) => at,
             None => {
                 let at = self.places.partition_point(|(p, _)| p.specificity_cmp(&pattern).is_le());
-                self.places.insert(at, (pattern, Place { pattern: text.into(), ..Place::default() }));
+                self.places.insert(at, (pattern, Place::default()));
                 at
             }
         };
-        &mut self.places[at].1
+        let (pattern, place) = &mut self.places[at];
+        (pattern, place)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -96,8 +96,6 @@ impl fmt::Debug for Mount {
 /// What stands at a matched path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
-    /// The pattern, for messages.
-    pub(crate) pattern: String,
     pub(crate) mount: Option<MountId>,
     /// The routes by method.
     pub(crate) routes: Vec<(crate::wire::request::Method, usize)>,

@@ -43,6 +43,10 @@ stats! {
     detached_bytes,
     /// Bytes allocated for topic logs, now.
     log_bytes,
+    /// Commands of the host that the loop has not taken, now.
+    commands_waiting,
+    /// Payload bytes of these, now.
+    command_bytes_waiting,
 
     /// TCP connections accepted.
     accepted,

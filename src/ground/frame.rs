@@ -8,7 +8,6 @@ pub(crate) enum Opcode {
     Binary = 2,
     Close = 8,
     Ping = 9,
-    Pong = 10,
 }
 
 /// One whole message, borrowed.

@@ -273,9 +273,9 @@ impl Builder {
         let mut routes = Vec::new();
         let mut mounts = Vec::new();
         for (index, plan) in self.mounts.into_iter().enumerate() {
-            let place = router.place(parse_pattern(&plan.pattern)?, &plan.pattern);
+            let (there, place) = router.place(parse_pattern(&plan.pattern)?);
             if place.mount.is_some() {
-                return Err(taken(plan.pattern, &place.pattern));
+                return Err(taken(plan.pattern, there.as_str()));
             }
             let id = u16::try_from(index).unwrap_or(u16::MAX);
             place.mount = Some(MountId(id));
@@ -307,9 +307,9 @@ impl Builder {
             });
         }
         for plan in plans {
-            let place = router.place(parse_pattern(&plan.pattern)?, &plan.pattern);
+            let (there, place) = router.place(parse_pattern(&plan.pattern)?);
             if place.routes.iter().any(|(method, _)| *method == plan.method) {
-                return Err(taken(plan.pattern, &place.pattern));
+                return Err(taken(plan.pattern, there.as_str()));
             }
             place.routes.push((plan.method, routes.len()));
             routes.push(RouteSettings { route: plan.route, gate: plan.gate });

@@ -49,7 +49,6 @@ pub struct Server {
     events: Option<Events>,
     addresses: Vec<SocketAddr>,
     stop_timeout: Duration,
-    wake: Arc<Wake>,
     loop_thread: ThreadId,
     ending: Mutex<Ending>,
 }
@@ -122,7 +121,6 @@ impl Server {
             channels: Channels::new(events_out, records),
             mailbox: receiver,
             latest: Arc::clone(&latest),
-            wake: Arc::clone(&wake),
             board: Arc::clone(&board),
             send_buffer_bytes,
         };
@@ -141,7 +139,6 @@ impl Server {
             events,
             addresses,
             stop_timeout,
-            wake,
             loop_thread,
             ending: Mutex::new(Ending { outcome: None, ended, threads }),
         })
@@ -178,7 +175,7 @@ impl Server {
     /// On the loop's own thread it only requests the stop.
     pub fn stop(&self, timeout: Duration) -> Stopped {
         self.handle.board.want_stop(timeout);
-        self.wake.wake();
+        self.handle.mailbox.wake().wake();
         if std::thread::current().id() == self.loop_thread {
             return Stopped::Requested;
         }

@@ -106,11 +106,19 @@ pub(crate) struct Board {
     seq: u64,
     detached_bytes: usize,
     detached_max: usize,
+    log_bytes: usize,
 }
 
 impl Board {
     pub(crate) fn new(detached_max: usize) -> Self {
-        Self { topics: Vec::new(), dirty: VecDeque::new(), seq: 0, detached_bytes: 0, detached_max }
+        Self {
+            topics: Vec::new(),
+            dirty: VecDeque::new(),
+            seq: 0,
+            detached_bytes: 0,
+            detached_max,
+            log_bytes: 0,
+        }
     }
 
     /// The next number in the order of all frames.
@@ -123,8 +131,9 @@ impl Board {
         self.detached_bytes
     }
 
+    /// Bytes allocated for logs and their indices.
     pub(crate) fn log_bytes(&self) -> usize {
-        self.topics.iter().flatten().map(|topic| topic.log.bytes_held()).sum()
+        self.log_bytes
     }
 
     pub(crate) fn declare(&mut self, id: TopicId, spec: Topic) {
@@ -167,6 +176,7 @@ impl Board {
         let topic = self.topics.get_mut(id.index())?.take_if(|topic| topic.id == id)?;
         debug_assert!(topic.subscribers.is_empty());
         self.dirty.retain(|&slot| slot != id.slot);
+        self.log_bytes -= topic.log.bytes_held();
         for arc in [topic.retained, topic.snapshot.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)] {
             self.release(arc);
         }
@@ -202,11 +212,14 @@ impl Board {
         self.keep_newest(id.slot, base);
         let seq = self.next_seq();
         let topic = self.at(id.slot);
+        let before = topic.log.bytes_held();
         topic.log.append(seq, opcode, payload, notice);
+        let grown = topic.log.bytes_held() - before;
         if !notice {
             let retained = topic.retained.take();
             self.release(retained);
         }
+        self.log_bytes += grown;
         stats.published += 1;
         stats.published_bytes += len as u64;
         self.mark(id.slot);

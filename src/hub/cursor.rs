@@ -47,14 +47,6 @@ impl Cursor {
         log.head() - self.offset(log)
     }
 
-    /// When the next frame was queued, in the engine's order; `None` when there is none.
-    pub(crate) fn next_seq(&self, log: &Log) -> Option<u64> {
-        if self.detached.is_some() {
-            return Some(self.since);
-        }
-        log.seq_of(self.next).map(|seq| seq.max(self.since))
-    }
-
     /// Moves on by bytes of the log.
     pub(crate) fn advance_in_log(&mut self, log: &Log, bytes: u64) {
         let offset = self.offset(log) + bytes;
@@ -90,7 +82,5 @@ mod tests {
                 assert_eq!(cursor.mid_frame(), sent % 12 != 0);
             }
         }
-        let cursor = Cursor { next: 1, part: 0, since: 25, detached: None };
-        assert_eq!(cursor.next_seq(&log), Some(25), "older than its placing");
     }
 }

@@ -65,6 +65,7 @@ impl Log {
     }
 
     /// The number of the oldest frame kept.
+    #[cfg(test)]
     pub(crate) fn base(&self) -> u64 {
         self.base
     }

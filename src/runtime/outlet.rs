@@ -158,11 +158,6 @@ impl<E> EventsReceiver<E> {
         Some(event)
     }
 
-    /// Every event until the server ends, waiting for each.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = E> + '_ {
-        std::iter::from_fn(|| self.recv())
-    }
-
     /// One event has left the channel: accounts for it, and wakes the loop if this made the room that it waits for.
     fn taken(&self) {
         let shared = &*self.shared;
@@ -237,7 +232,7 @@ mod tests {
             tx.try_send(event).unwrap();
         }
         drop(tx);
-        assert_eq!(rx.iter().collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(std::iter::from_fn(|| rx.recv()).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(rx.try_recv(), Err(NoEvent::EverAgain));
         assert_eq!(rx.recv_timeout(Duration::MAX), Err(NoEvent::EverAgain));
     }
@@ -294,7 +289,9 @@ mod tests {
         let (mut poll, wake) = wake();
         let (mut tx, rx) = outlet(4, Arc::clone(&wake));
         let takers = thread::scope(|scope| {
-            let takers: Vec<_> = (0..2).map(|_| scope.spawn(|| rx.iter().collect::<Vec<_>>())).collect();
+            let takers: Vec<_> = (0..2)
+                .map(|_| scope.spawn(|| std::iter::from_fn(|| rx.recv()).collect::<Vec<_>>()))
+                .collect();
             let mut events = Events::with_capacity(4);
             for event in 0..EVENTS {
                 while tx.try_send(event).is_err() {

@@ -4,7 +4,7 @@ use super::{
     clock::Clock,
     latest::Latest,
     listener::{Accepted, Listener},
-    mailbox::{MailboxReceiver, Wake, Weigh},
+    mailbox::{MailboxReceiver, Weigh},
     outlet::EventsSender,
     recorder::RecordSender,
     socket::Socket,
@@ -224,7 +224,6 @@ pub(crate) struct Reactor {
     mailbox: MailboxReceiver<Command>,
     latest: Arc<Latest>,
     latest_topics: Vec<TopicId>,
-    wake: Arc<Wake>,
     board: Arc<Board>,
     clock: Clock,
     send_buffer_bytes: Option<usize>,
@@ -240,7 +239,6 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) mailbox: MailboxReceiver<Command>,
     pub(crate) latest: Arc<Latest>,
-    pub(crate) wake: Arc<Wake>,
     pub(crate) board: Arc<Board>,
     pub(crate) send_buffer_bytes: Option<usize>,
 }
@@ -269,7 +267,6 @@ impl Reactor {
             doors: doors.collect(),
             mailbox: parts.mailbox,
             latest: parts.latest,
-            wake: parts.wake,
             board: parts.board,
             clock,
             send_buffer_bytes: parts.send_buffer_bytes,
@@ -296,7 +293,7 @@ impl Reactor {
                 }
             }
             // Cleared before anything is looked at: whatever comes from here on wakes the next poll.
-            self.wake.begin_drain();
+            self.mailbox.begin_drain();
             let now = self.clock.now();
             self.engine.begin(now);
             self.dispatch(&events);
@@ -426,7 +423,10 @@ impl Reactor {
     }
 
     fn show(&mut self) {
+        let (commands, bytes) = self.mailbox.backlog();
         let stats = Stats {
+            commands_waiting: commands as u64,
+            command_bytes_waiting: bytes as u64,
             refused_descriptors: self.refused_descriptors,
             accept_backoffs: self.accept_backoffs,
             publish_conflated: self.latest.replaced(),

@@ -668,7 +668,7 @@ fn serve(
     let mut mounts = Vec::new();
     for index in 0..MOUNTS {
         let pattern = format!("/ws{index}");
-        let place = router.place(Pattern::parse(&pattern).unwrap(), &pattern);
+        let (_, place) = router.place(Pattern::parse(&pattern).unwrap());
         place.mount = Some(MountId(index));
         let (mut seeds, journal, temper) = (rng.fork(), journal.clone(), temper.clone());
         let factory = move |setup: &mut Setup<'_>| {
@@ -689,7 +689,7 @@ fn serve(
     }
     let mut routes = Vec::new();
     let mut route = |path: &str, method, route: Box<dyn crate::contracts::route::Route>, gated: bool| {
-        let place = router.place(Pattern::parse(path).unwrap(), path);
+        let (_, place) = router.place(Pattern::parse(path).unwrap());
         place.routes.push((method, routes.len()));
         let ask = |_: Now, _: &Request<'_>| Verdict::Ask;
         routes.push(RouteSettings { route, gate: if gated { Some(Box::new(ask)) } else { None } });

@@ -50,11 +50,6 @@ impl Pattern {
         &self.text
     }
 
-    /// The names of its parameters, in order.
-    pub(crate) fn param_names(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().filter(|segment| segment.is_param()).map(Segment::text)
-    }
-
     /// Whether it matches. Allocates nothing.
     pub(crate) fn is_match(&self, path: &Path<'_>) -> bool {
         self.segments.len() == path.segments().len()
@@ -210,7 +205,6 @@ mod tests {
             let error = Pattern::parse(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
-        assert_eq!(pattern("/a/{a}").param_names().collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]
