@@ -790,6 +790,76 @@ fn ends_that_no_pause_prevents_reach_the_host_too() {
 }
 
 #[test]
+fn commands_that_make_events_wait_for_the_host_and_go_on_when_it_reads() {
+    const COUNT: usize = 1_000;
+    let (tells, hears) = mpsc::channel();
+    let factory = move |setup: &mut Setup<'_>| {
+        tells.send(setup.mount()).unwrap();
+        Script::new().command(|fx, command| {
+            let n = command.downcast::<usize>().unwrap();
+            fx.event(EventClass::Lossless, 0, None, n.to_string());
+        })
+    };
+    let (mut server, _) = start(
+        Server::builder()
+            .mount("/", factory)
+            .events(EventMask::CONTRACTS)
+            .limits(limits(|limits| limits.events = 256)),
+    );
+    let (handle, events, mount) = (server.handle(), server.events().unwrap(), take(&hears));
+    for n in 0..COUNT {
+        handle.command(mount, Box::new(n)).unwrap();
+    }
+    stats_until(&handle, "some are taken", |stats| stats.commands >= 128);
+    for n in 0..COUNT {
+        assert_eq!(number(next(&events)), n);
+    }
+}
+
+#[test]
+fn a_contracts_deadline_waits_for_the_host_without_spinning() {
+    let (armed, is_armed) = mpsc::channel();
+    let (tells, hears) = mpsc::channel();
+    let factory = move |_: &mut Setup<'_>| {
+        let (armed, tells) = (armed.clone(), tells.clone());
+        Script::new()
+            .message(move |fx, _, _| {
+                for _ in 0..200 {
+                    fx.event(EventClass::Lossless, 0, None, "1");
+                }
+                let soon = fx.now().tick + Duration::from_millis(1);
+                fx.arm(Some(soon));
+                armed.send(()).unwrap();
+            })
+            .deadline(move |_| tells.send(()).unwrap())
+    };
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount("/", factory)
+            .mount("/echo", echo)
+            .events(EventMask::CONTRACTS)
+            .limits(limits(|limits| limits.events = 256)),
+    );
+    let events = server.events().unwrap();
+    let mut client = Client::open(addr, "/");
+    client.text("go");
+    take(&is_armed);
+    // Round trips with a client take far longer than the deadline, and a few turns each.
+    let mut other = Client::open(addr, "/echo");
+    for _ in 0..500 {
+        other.text("hi");
+        other.expect_text("hi");
+    }
+    assert!(hears.try_recv().is_err(), "it would tell the host more");
+    let turns = server.stats().turns;
+    assert!(turns < 2_000, "{turns} turns for 500 messages");
+    for _ in 0..200 {
+        assert_eq!(number(next(&events)), 1);
+    }
+    take(&hears);
+}
+
+#[test]
 fn who_drops_the_events_wants_none() {
     let (_server, addr, events) = feeding(EventClass::Lossless);
     let mut feeder = Client::open(addr, "/feed");
