@@ -297,6 +297,24 @@ fn a_request_under_way_when_the_server_stops_gets_503() {
     assert_eq!(stopping.join().unwrap(), andon::Stopped::Clean);
 }
 
+/// What is held for clients is bounded for answers too: one that does not fit is refused, a short one always goes out.
+#[test]
+fn an_answer_beyond_the_outboxes_budget_gets_503() {
+    let bounds = limits(|limits| {
+        limits.outbox_bytes = 64 << 10;
+        limits.outbox_bytes_total = 64 << 10;
+    });
+    let large = |_: &RouteContext<'_>, _: &andon::Request<'_>, _: &[u8]| {
+        Response::bytes(200, "application/octet-stream", vec![b'x'; 65 << 10])
+    };
+    let (_server, addr) = start(plain().limits(bounds).route(Method::Get, "/large", large));
+    let mut client = Client::connect(addr);
+    assert_retry(&client.ask("GET /large HTTP/1.1\r\nHost: h\r\n\r\n"), 503, "holds too much");
+    client.expect_end();
+    let mut client = Client::connect(addr);
+    assert_eq!(client.ask("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").text(), "hello");
+}
+
 #[test]
 fn a_panic_in_a_route_a_gate_or_an_admission_is_answered_with_500() {
     fn broken() {

@@ -18,7 +18,7 @@ use crate::{
     },
     ground::{
         id::{ConnId, MountId},
-        limits::{HEADERS_MAX, STREAM_BYTES},
+        limits::{HEADERS_MAX, SHORT_ANSWER_BYTES, STREAM_BYTES},
     },
     hub::identity::Identity,
     wire::{
@@ -410,6 +410,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let left = expires.as_millis().saturating_sub(self.now.wall.as_millis()).max(0);
             let at = self.now.tick + std::time::Duration::from_millis(left.unsigned_abs());
             self.expiries.insert((at, conn));
+            self.expiry_of.insert(conn, at);
         }
         self.state_event(StateKey::Conn(slot), Event::Opened { conn, mount: id, peer: addr });
         let hello = Hello { request, identity: &identity, subprotocol: subprotocol.as_deref() };
@@ -485,7 +486,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.answer(slot, Asked::UNKNOWN, fault(status, why, &[]));
     }
 
-    fn answer(&mut self, slot: u32, asked: Asked, response: Response) {
+    fn answer(&mut self, slot: u32, mut asked: Asked, mut response: Response) {
+        let weight = match &response.body {
+            _ if asked.is_head => 0,
+            Body::Whole(bytes) => bytes.len(),
+            Body::Stream(_) => STREAM_BYTES,
+        };
+        // A short answer is always taken, so that whoever is refused is told.
+        if weight > SHORT_ANSWER_BYTES && weight > self.outbox_room() {
+            response = busy("the server holds too much that clients do not take; try again later");
+            asked.keep_alive = false;
+        }
         let counter = match response.status {
             400 => &mut self.stats.answered_400,
             403 => &mut self.stats.answered_403,
@@ -521,8 +532,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.charge(slot);
     }
 
+    /// How much more may be owed to clients privately.
+    fn outbox_room(&self) -> usize {
+        self.limits.outbox_bytes_total.saturating_sub(self.outbox_total)
+    }
+
     /// Pulls more of a streamed answer, when the client has taken most of what was pulled before.
     pub(super) fn feed_answer(&mut self, slot: u32) {
+        let room_left = self.outbox_room();
         let Some(peer) = self.peers.at_mut(slot) else { return };
         let queued = peer.outbox_len();
         let Phase::Answering(answer) = &mut peer.phase else { return };
@@ -532,7 +549,13 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let chunked = answer.chunked;
         let Some(stream) = answer.stream.as_deref_mut() else { return };
         let mut pulled = Vec::new();
-        let room = STREAM_BYTES - queued;
+        let room = (STREAM_BYTES - queued).min(room_left);
+        if room == 0 {
+            // Nobody would wake it when there is room again; cut short, it can be asked for once more.
+            self.stats.streams_aborted += 1;
+            self.drop_peer(slot, crate::ground::close::CloseCause::Overload);
+            return;
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| stream.pull(room, &mut pulled)));
         let outcome = outcome.unwrap_or_else(|payload| {
             mem::forget(payload);

@@ -198,8 +198,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     }
 
     pub(super) fn forget_expiry(&mut self, id: crate::ground::id::ConnId) {
-        if !self.expiries.is_empty() {
-            self.expiries.retain(|&(_, other)| other != id);
+        if let Some(at) = self.expiry_of.remove(&id) {
+            self.expiries.remove(&(at, id));
         }
     }
 

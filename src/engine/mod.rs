@@ -103,6 +103,8 @@ pub(crate) struct Engine<T, P> {
     deadlines: Deadlines<{ queue::COUNT }>,
     /// Connections whose identity expires, by when.
     expiries: BTreeSet<(Tick, ConnId)>,
+    /// The same by connection.
+    expiry_of: HashMap<ConnId, Tick>,
 
     board: Board,
     fx: Effects,
@@ -168,6 +170,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             addresses: HashMap::new(),
             deadlines: Deadlines::new(),
             expiries: BTreeSet::new(),
+            expiry_of: HashMap::new(),
             board: Board::new(limits.detached_bytes_total),
             fx: Effects::new(ids, entropy),
             outbound: Outbound::default(),
@@ -377,7 +380,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         while let Some(&(at, id)) = self.expiries.first()
             && at <= self.now.tick
         {
-            self.expiries.pop_first();
+            self.forget_expiry(id);
             self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Host);
         }
         if !self.feeding_is_blocked() {
@@ -683,7 +686,7 @@ impl Costs {
     pub(crate) fn of(limits: &Limits, host_topics: impl Iterator<Item = Topic>) -> Self {
         let per_subscription = size_of::<crate::hub::board::Subscriber>() + size_of::<peer::SubRef>();
         let lists = 4 * size_of::<u32>() + size_of::<(u32, ConnId, MountId, Closed)>();
-        let maps = 2 * size_of::<(IpAddr, u32)>() + 2 * size_of::<(Tick, ConnId)>() + size_of::<StateKey>();
+        let maps = 2 * size_of::<(IpAddr, u32)>() + 4 * size_of::<(Tick, ConnId)>() + size_of::<StateKey>();
         let per_connection = Slots::<Peer<[usize; 4]>>::bytes_for(1)
             .div_ceil(crate::ground::limits::SLOT_CHUNK)
             + size_of::<Outbox>()

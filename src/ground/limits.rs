@@ -157,6 +157,8 @@ pub(crate) const DEADLINES_PER_TURN: usize = 1_024;
 pub(crate) const WRITE_BYTES_PER_TURN: usize = 256 << 10;
 /// Emptied outboxes that are kept for the next connection that needs one.
 pub(crate) const SPARE_OUTBOXES: usize = 256;
+/// An answer up to this size is queued whatever else is queued.
+pub(crate) const SHORT_ANSWER_BYTES: usize = 1 << 10;
 /// A streamed answer is pulled when less than this is queued.
 pub(crate) const STREAM_BYTES: usize = 64 << 10;
 /// The longest close reason: a control frame's 125 bytes less the code.

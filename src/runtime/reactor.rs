@@ -364,7 +364,7 @@ impl Reactor {
                 continue;
             }
             for _ in 0..ACCEPTS_PER_TURN {
-                let (mut socket, addr) = match door.listener.accept() {
+                let (socket, addr) = match door.listener.accept() {
                     Accepted::Conn(socket, addr) => (socket, addr),
                     Accepted::Empty => {
                         door.waiting = false;
@@ -385,7 +385,6 @@ impl Reactor {
                     // A hint to the kernel; the default is no fault.
                     let _ = socket.set_send_buffer_bytes(bytes);
                 }
-                let _ = socket.source();
                 let Some(id) = self.engine.admit(socket, addr) else { continue };
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 let registered = match self.engine.transport_mut(id) {
