@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod model;
 
 use super::{
     cursor::{Cursor, Detached},
@@ -65,8 +67,8 @@ pub(crate) struct TopicState {
     in_pass: bool,
     /// No cursor stands before this frame. A lower bound, made exact by each settling.
     low_water: u64,
-    /// The newest value, kept when its frame was evicted by notices.
-    retained: Option<Arc<[u8]>>,
+    /// The newest value and the number of its frame, kept when that is evicted by notices.
+    retained: Option<(u64, Arc<[u8]>)>,
     keyed: Keyed,
     /// The last shared snapshot, and the log's end when it was made.
     snapshot: Option<(u64, Arc<[u8]>)>,
@@ -177,7 +179,9 @@ impl Board {
         debug_assert!(topic.subscribers.is_empty());
         self.dirty.retain(|&slot| slot != id.slot);
         self.log_bytes -= topic.log.bytes_held();
-        for arc in [topic.retained, topic.snapshot.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)] {
+        for arc in
+            [topic.retained.map(|(_, a)| a), topic.snapshot.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)]
+        {
             self.release(arc);
         }
         Some(topic.spec)
@@ -206,10 +210,12 @@ impl Board {
             return Err(Unpublished::TooManyKeys);
         }
         let base = topic.log.base_after(len);
+        // Before laggards are led to it.
+        self.keep_newest(id.slot, base);
+        let topic = self.at(id.slot);
         if base > topic.low_water && !topic.subscribers.is_empty() {
             self.settle(id.slot, base, maker, stats);
         }
-        self.keep_newest(id.slot, base);
         let seq = self.next_seq();
         let topic = self.at(id.slot);
         let before = topic.log.bytes_held();
@@ -217,7 +223,7 @@ impl Board {
         let grown = topic.log.bytes_held() - before;
         if !notice {
             let retained = topic.retained.take();
-            self.release(retained);
+            self.release(retained.map(|(_, frame)| frame));
         }
         self.log_bytes += grown;
         stats.published += 1;
@@ -229,13 +235,14 @@ impl Board {
     /// Copies the newest value aside when frames up to `base` are about to go and it is among them.
     fn keep_newest(&mut self, slot: u32, base: u64) {
         let topic = self.at(slot);
-        let Some(newest) = topic.log.newest().filter(|&newest| newest < base) else { return };
+        let going = topic.log.newest().filter(|&newest| newest < base);
+        let Some(newest) = going.filter(|_| topic.spec.source == SnapshotSource::Last) else { return };
         let to = topic.log.start_of(newest + 1);
         let (a, b) = topic.log.slices(topic.log.start_of(newest), to);
         let frame: Arc<[u8]> = [a, b].concat().into();
-        let old = topic.retained.replace(frame.clone());
+        let old = topic.retained.replace((newest, frame.clone()));
         self.detached_bytes += frame.len();
-        self.release(old);
+        self.release(old.map(|(_, frame)| frame));
     }
 
     fn mark(&mut self, slot: u32) {
@@ -302,7 +309,7 @@ impl Board {
             topic.low_water = next;
         }
         if snapshot {
-            self.place(slot, index, maker, stats);
+            self.place(slot, index, true, maker, stats);
         }
         let topic = self.at(slot);
         topic.low_water = topic.low_water.min(topic.subscribers[index].cursor.next);
@@ -353,7 +360,14 @@ impl Board {
     }
 
     /// Puts a cursor at the topic's snapshot, forwards only; `cursor.next` must be a frame boundary.
-    fn place(&mut self, slot: u32, index: usize, maker: &mut dyn SnapshotMaker, stats: &mut Stats) {
+    fn place(
+        &mut self,
+        slot: u32,
+        index: usize,
+        newcomer: bool,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) {
         let since = self.next_seq();
         let topic = self.at(slot);
         let end = topic.log.end();
@@ -368,12 +382,16 @@ impl Board {
                 let (newest, retained) = (topic.log.newest(), topic.retained.clone());
                 let cursor = &mut topic.subscribers[index].cursor;
                 match (newest, retained) {
-                    // A newcomer's cursor stands at the end: it goes back to the value, which was never sent to it.
-                    (Some(newest), _) => cursor.next = newest,
-                    (None, Some(frame)) => {
+                    // It is not in the log, or is about to leave it.
+                    (_, Some((number, frame))) => {
+                        let unsent = newcomer || cursor.next <= number || cursor.awaits_snapshot();
                         (cursor.next, cursor.since) = (end, since);
-                        replaced = cursor.detach(frame, false);
+                        if unsent {
+                            replaced = cursor.detach(frame, false);
+                        }
                     }
+                    // A newcomer's cursor stands at the end: it goes back to the value, which was never sent to it.
+                    (Some(newest), None) => cursor.next = newest,
                     (None, None) => cursor.next = end,
                 }
             }
@@ -473,7 +491,7 @@ impl Board {
                 stats.skipped += cursor.next - from;
             }
             Lag::Conflate => {
-                self.place(slot, index, maker, stats);
+                self.place(slot, index, false, maker, stats);
                 let cursor = &mut self.at(slot).subscribers[index].cursor;
                 // Conflation only ever skips forward: a newest value that was sent already is not sent again.
                 cursor.next = cursor.next.max(from);
@@ -551,6 +569,11 @@ impl Board {
 }
 
 impl Cursor {
+    /// Whether a snapshot is owed that was not begun.
+    fn awaits_snapshot(&self) -> bool {
+        self.detached.as_ref().is_some_and(|d| d.pieces.len() > usize::from(d.begun || d.sent > 0))
+    }
+
     /// Puts a piece behind what is begun. Returns what it replaces, for the board's count.
     #[must_use]
     fn detach(&mut self, piece: Arc<[u8]>, begun: bool) -> VecDeque<Arc<[u8]>> {

@@ -24,7 +24,7 @@ impl Board {
         for topic in self.topics() {
             let id = topic.id;
             for arc in [
-                topic.retained.as_ref(),
+                topic.retained.as_ref().map(|(_, arc)| arc),
                 topic.snapshot.as_ref().map(|(_, arc)| arc),
                 topic.rest.as_ref().map(|(_, _, arc)| arc),
             ] {
