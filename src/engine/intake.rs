@@ -345,18 +345,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     fn shed_partial(&mut self) {
         let largest = self.peers.iter().max_by_key(|(_, peer)| peer.charged).map(|(slot, _)| slot);
         let Some(slot) = largest else { return };
-        if let Some(peer) = self.peers.at_mut(slot) {
-            peer.partial = Vec::new();
-            if peer.is_open() {
-                self.begin_close(
-                    slot,
-                    CloseCode::TRY_AGAIN,
-                    "the server has no room for what is incomplete",
-                    CloseCause::Overload,
-                    true,
-                );
-            } else {
-                self.refuse(slot, 503, "the server has no room for what is incomplete");
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        peer.partial = Vec::new();
+        let why = "the server has no room for what is incomplete";
+        match peer.phase {
+            Phase::Open(..) => {
+                self.begin_close(slot, CloseCode::TRY_AGAIN, why, CloseCause::Overload, true);
+            }
+            Phase::Head(_) | Phase::Body(..) | Phase::Parked(_) => self.refuse(slot, 503, why),
+            // An answer or a goodbye is on its way already, and cannot be taken back.
+            Phase::Answering(_) | Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over => {
+                self.drop_peer(slot, CloseCause::Overload);
             }
         }
         self.charge(slot);
