@@ -370,7 +370,12 @@ impl<'s> Plan<'_, 's> {
             let of_topic = |nth: usize| -> Option<u64> {
                 let (sub, place) = (subs[nth], &places[nth]);
                 let topic = board.at_ref(sub.topic);
-                let since = topic.subscribers[sub.index as usize].cursor.since;
+                let subscriber = &topic.subscribers[sub.index as usize];
+                if subscriber.lost {
+                    // It is about to be closed for a gap, and must not see beyond it.
+                    return None;
+                }
+                let since = subscriber.cursor.since;
                 if place.detached {
                     return Some(since);
                 }
