@@ -240,9 +240,8 @@ fn run(seed: u64) {
                 let (text, key) = (payload(kind, number, key, size), key.to_string());
                 let key = (kind == 'K').then_some(key.as_str());
                 let was_in_pass = board.at(0).in_pass;
-                board
-                    .publish(id, Opcode::Text, key, text.as_bytes(), notice, &mut Count(number), &mut stats)
-                    .unwrap();
+                let publication = Publication { opcode: Opcode::Text, key, payload: text.as_bytes(), notice };
+                board.publish(id, publication, &mut Count(number), &mut stats).unwrap();
                 if !was_in_pass {
                     model.unvisited = model.readers.keys().copied().collect();
                 }
