@@ -147,6 +147,54 @@ fn no_floor_uses_one_above_it() {
     assert!(seen > 50, "the test has lost sight of the sources: it saw {seen} uses");
 }
 
+/// The siblings that a room uses by `super::sibling` or `super::{sibling::.., ..}`.
+fn used_siblings(code: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for (at, _) in code.match_indices("super::") {
+        let rest = &code[at + "super::".len()..];
+        let list = rest.strip_prefix('{').map_or_else(|| vec![rest], top_level_items);
+        for item in list {
+            let word: String =
+                item.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if item.trim_start()[word.len()..].starts_with("::") {
+                used.insert(word);
+            }
+        }
+    }
+    used
+}
+
+/// Rooms of one folder may use each other, but not in a circle.
+#[test]
+fn rooms_of_one_folder_make_no_circle() {
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for room in rooms() {
+        let Some((folder, file)) = room.path.rsplit_once('/') else { continue };
+        if is_test(&room.path) || !FLOORS.contains(&folder) || file == "mod.rs" {
+            continue;
+        }
+        let siblings = used_siblings(&room.code).into_iter().map(|sibling| format!("{folder}/{sibling}.rs"));
+        edges.entry(room.path.clone()).or_default().extend(siblings.filter(|sibling| *sibling != room.path));
+    }
+    assert!(edges.values().map(BTreeSet::len).sum::<usize>() > 30, "the test has lost sight of the uses");
+    // Rooms that use nothing that is left are taken away; what remains stands in circles.
+    let mut left = edges;
+    loop {
+        let free: Vec<String> = left
+            .iter()
+            .filter(|(_, used)| !used.iter().any(|sibling| left.contains_key(sibling)))
+            .map(|(room, _)| room.clone())
+            .collect();
+        if free.is_empty() {
+            break;
+        }
+        for room in free {
+            left.remove(&room);
+        }
+    }
+    assert!(left.is_empty(), "these use each other in a circle: {:?}", left.keys());
+}
+
 #[test]
 fn pure_floors_name_no_sockets_clocks_threads_or_channels() {
     for room in rooms() {

@@ -1,7 +1,17 @@
 //! From a path to what stands there.
 
-use super::settings::Place;
-use crate::wire::{pattern::Pattern, target::Path};
+use crate::{
+    ground::id::MountId,
+    wire::{pattern::Pattern, request::Method, target::Path},
+};
+
+/// What stands at a matched path.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    pub(crate) mount: Option<MountId>,
+    /// The routes by method.
+    pub(crate) routes: Vec<(Method, usize)>,
+}
 
 /// All patterns with what stands there, the most specific first.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::{
         route::Route,
     },
     ground::{
-        id::{MountId, TopicId},
+        id::TopicId,
         limits::{Limits, PANIC_WINDOW, PANICS_MAX},
         time::Tick,
     },
@@ -91,12 +91,4 @@ impl fmt::Debug for Mount {
             .field("retired", &self.contract.is_none())
             .finish_non_exhaustive()
     }
-}
-
-/// What stands at a matched path.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Place {
-    pub(crate) mount: Option<MountId>,
-    /// The routes by method.
-    pub(crate) routes: Vec<(crate::wire::request::Method, usize)>,
 }

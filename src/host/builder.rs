@@ -136,6 +136,13 @@ impl Default for Builder {
     }
 }
 
+impl Server {
+    /// A builder with nothing in it yet.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
 impl Builder {
     /// Listens on `IP:PORT`, such as `0.0.0.0:8000` or `[::1]:8000`. Port 0 takes a free one, see
     /// [`Server::local_addrs`]. May be called several times. Host names are not looked up.

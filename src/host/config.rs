@@ -1,13 +1,9 @@
 //! A configuration that cannot be wrong, and what it may cost.
 
-use super::server::Server;
 use crate::{
     contracts::store::Store,
     engine::{Costs, settings::Settings},
-    ground::{
-        error::StartError,
-        limits::{Limits, READ_BUFFER_BYTES},
-    },
+    ground::limits::{Limits, READ_BUFFER_BYTES},
     runtime::thread::ThreadSettings,
 };
 use core::net::SocketAddr;
@@ -58,11 +54,6 @@ impl Config {
         // While one message is handled: its bytes being moved to a larger buffer, its copy in the effects, and the growth of both.
         let in_hand = 6 * message_bytes + 2 * READ_BUFFER_BYTES;
         connections * per_connection + fixed + queues + budgets + in_hand
-    }
-
-    /// Starts the server. When this returns, it listens.
-    pub fn start(self) -> Result<Server, StartError> {
-        Server::start(self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The server: started, spoken to, stopped.
 
-use super::{builder::Builder, config::Config, event::Events, handle::Handle};
+use super::{config::Config, event::Events, handle::Handle};
 use crate::{
     ground::{
         counters::Stats,
@@ -43,7 +43,7 @@ pub enum Stopped {
     Requested,
 }
 
-/// A running server. Dropping it stops it, see [`Builder::stop_timeout`].
+/// A running server. Dropping it stops it, see [`Builder::stop_timeout`](crate::Builder::stop_timeout).
 pub struct Server {
     handle: Handle,
     events: Option<Events>,
@@ -61,13 +61,15 @@ struct Ending {
     threads: Vec<(Receiver<()>, JoinHandle<()>)>,
 }
 
-impl Server {
-    /// A builder with nothing in it yet.
-    pub fn builder() -> Builder {
-        Builder::default()
+impl Config {
+    /// Starts the server. When this returns, it listens.
+    pub fn start(self) -> Result<Server, StartError> {
+        Server::start(self)
     }
+}
 
-    pub(super) fn start(config: Config) -> Result<Self, StartError> {
+impl Server {
+    fn start(config: Config) -> Result<Self, StartError> {
         let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings } = config;
         let system = |what| move |source| StartError::System { what, source };
         let poll = mio::Poll::new().map_err(system("make a poll descriptor"))?;

@@ -1,6 +1,9 @@
 //! The head of an HTTP/1.x request: where it ends, what it says, and what is wrong with it.
 
-use super::request::{Method, Request};
+use super::{
+    headers::{has_token, values},
+    request::{Method, Request},
+};
 use crate::ground::limits::HEADERS_MAX;
 use core::net::SocketAddr;
 use httparse::Header;
@@ -206,21 +209,6 @@ pub(crate) fn parse<'h, 'b: 'h>(
             && has_token(headers, "expect", "100-continue"),
         wants_upgrade: has_token(headers, "upgrade", "websocket"),
     })
-}
-
-/// Every value of a header.
-pub(crate) fn values<'a, 'n>(
-    headers: &'a [Header<'a>],
-    name: &'n str,
-) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
-}
-
-/// Whether a header that is a comma-separated list contains `token`, in whatever case, over all its lines.
-pub(crate) fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
-    values(headers, name)
-        .flat_map(|value| value.split(|&byte| byte == b','))
-        .any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// `httparse` says only that the version is none it knows: tell another version from nonsense.

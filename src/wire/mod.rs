@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod control;
 pub(crate) mod head;
+pub(crate) mod headers;
 pub(crate) mod mask;
 pub(crate) mod pattern;
 pub(crate) mod protocol;

@@ -116,7 +116,7 @@ impl<'a> Request<'a> {
     }
 
     fn header_bytes<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        super::head::values(self.headers, name)
+        super::headers::values(self.headers, name)
     }
 
     /// The client's address.

@@ -1,7 +1,8 @@
 //! The WebSocket upgrade (RFC 6455, 4.2): whether a request is one, and the 101 that answers it.
 
 use super::{
-    head::{BodyLength, Head, has_token, values},
+    head::{BodyLength, Head},
+    headers::{has_token, values},
     request::{Method, Request},
 };
 use tungstenite::handshake::derive_accept_key;
