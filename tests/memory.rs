@@ -1,0 +1,286 @@
+//! The ceiling on memory, computed before start, against what the process really allocates while clients do their worst.
+//!
+//! A binary of its own, since it counts every allocation of the process; the tests take turns.
+
+#![allow(unsafe_code, reason = "an allocator is unsafe by nature")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use andon::{Builder, Effects, Event, EventMask, Limits, Message, SendError, Server, Setup, Topic};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use support::{BINARY, Client, PATIENCE, PING, Script, eventually, limits, masked, upgrade_head};
+
+/// The system's allocator, counted.
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn grew(bytes: usize) {
+    PEAK.fetch_max(NOW.fetch_add(bytes, Relaxed) + bytes, Relaxed);
+}
+
+// SAFETY: all is the system's allocator's; the counters do not touch memory that it gave out.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grew(layout.size());
+        // SAFETY: the caller keeps to the contract of the same method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller keeps to the contract of the same method.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both may exist for a moment, as when the system has to move it.
+        grew(size);
+        // SAFETY: the caller keeps to the contract of the same method.
+        let moved = unsafe { System.realloc(at, layout, size) };
+        NOW.fetch_sub(layout.size(), Relaxed);
+        moved
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What is allocated from here on.
+struct Meter {
+    baseline: usize,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Meter {
+    fn start() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let baseline = NOW.load(Relaxed);
+        PEAK.store(baseline, Relaxed);
+        Self { baseline, _turn: turn }
+    }
+
+    fn peak(&self) -> usize {
+        PEAK.load(Relaxed) - self.baseline
+    }
+
+    /// The peak is below the ceiling, and not for want of trying.
+    #[track_caller]
+    fn judge(&self, ceiling: usize, at_least: usize) {
+        let peak = self.peak();
+        eprintln!("peak {} KiB of {} KiB", peak >> 10, ceiling >> 10);
+        assert!(peak <= ceiling, "{peak} bytes were allocated, the ceiling is {ceiling}");
+        assert!(
+            peak >= at_least,
+            "only {peak} bytes were allocated: the test tests nothing below {at_least}"
+        );
+    }
+}
+
+const MESSAGE: usize = 256 << 10;
+const PARTIAL: usize = 6 << 20;
+const OUTBOX: usize = 6 << 20;
+const LOGS: usize = 2 << 20;
+
+fn small() -> Limits {
+    limits(|limits| {
+        limits.connections = 128;
+        (limits.message_bytes, limits.frame_bytes) = (MESSAGE, MESSAGE);
+        limits.partial_bytes_total = PARTIAL;
+        (limits.outbox_bytes, limits.outbox_bytes_total) = (MESSAGE, OUTBOX);
+        limits.detached_bytes_total = 1 << 20;
+        (limits.topics, limits.log_bytes_total) = (4, LOGS);
+        limits.subscriptions = 4;
+        (limits.commands, limits.command_bytes) = (64, 1 << 20);
+        (limits.events, limits.event_bytes) = (256, 64 << 10);
+        (limits.records, limits.record_bytes) = (1, 1);
+        // Nobody is to be saved by a deadline.
+        (limits.handshake, limits.close_wait) = (PATIENCE, Duration::from_secs(1));
+    })
+}
+
+fn started(builder: Builder) -> (Server, SocketAddr, usize) {
+    let config = builder.limits(small()).listen("127.0.0.1:0").build().unwrap();
+    let ceiling = config.memory_ceiling();
+    assert!(ceiling < 40 << 20, "{ceiling} bytes are no small server");
+    let server = config.start().unwrap();
+    let addr = server.local_addrs()[0];
+    (server, addr, ceiling)
+}
+
+fn mirror(_: &mut Setup<'_>) -> Script {
+    Script::new().message(|fx: &mut Effects, peer, message: Message<'_>| fx.send(peer, message))
+}
+
+/// Bytes that all tests send, made before anything is measured.
+fn large_frame() -> &'static [u8] {
+    static FRAME: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    FRAME.get_or_init(|| masked(BINARY, &[7; MESSAGE]))
+}
+
+/// Writes without waiting; what does not fit is not sent.
+fn push(stream: &TcpStream, bytes: &[u8]) -> usize {
+    use std::io::Write;
+    stream.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match (&mut &*stream).write(&bytes[sent..]) {
+            Ok(n) => sent += n,
+            Err(_) => break,
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+    sent
+}
+
+#[test]
+fn frames_messages_and_heads_that_are_never_whole() {
+    let frame = large_frame();
+    let meter = Meter::start();
+    let (server, addr, ceiling) = started(Server::builder().mount("/", mirror));
+    let handle = server.handle();
+    let mut kept = Vec::new();
+    // Twice the budget in each kind, in clients that all stay.
+    let mut halves = vec![0; MESSAGE / 2 + 14];
+    halves.copy_from_slice(&masked(0x02, &vec![7; MESSAGE / 2])[..]);
+    for n in 0..100 {
+        let mut client = Client::connect(addr);
+        match n % 4 {
+            // A slow head.
+            0 => {
+                client.try_send(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8_000)));
+            }
+            // A frame that lacks its last byte.
+            1 | 2 => {
+                client.upgrade("/");
+                client.try_send(&frame[..frame.len() - 1]);
+            }
+            // A message that lacks its end, and is cut again in the middle of a frame.
+            _ => {
+                client.upgrade("/");
+                client.try_send(&halves);
+                client.try_send(&masked(0x00, &vec![7; MESSAGE / 2 - 1])[..1_000]);
+            }
+        }
+        kept.push(client);
+    }
+    eventually("the largest go", || handle.stats().closed_overload > 0);
+    eventually("the budget is kept", || {
+        let stats = handle.stats();
+        stats.partial_bytes as usize <= PARTIAL
+    });
+    meter.judge(ceiling, PARTIAL);
+    drop(kept);
+    eventually("nothing is kept of them", || handle.stats().partial_bytes == 0);
+}
+
+#[test]
+fn clients_that_send_and_do_not_read() {
+    let frame = large_frame();
+    let pings: Vec<u8> = masked(PING, &[7; 125]).repeat(2_000);
+    let meter = Meter::start();
+    let (server, addr, ceiling) = started(Server::builder().send_buffer_bytes(4 << 10).mount("/", mirror));
+    let handle = server.handle();
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = Client::connect_narrow(addr, 4 << 10);
+            client.upgrade("/");
+            client.stream
+        })
+        .collect();
+    // As long as any of them gets rid of anything.
+    let mut at = vec![0; clients.len()];
+    for round in 0..40 {
+        for (n, client) in clients.iter().enumerate() {
+            let bytes = if n % 2 == 0 { frame } else { &pings };
+            at[n] = (at[n] + push(client, &bytes[at[n]..])) % bytes.len();
+        }
+        let mut other = Client::connect(addr);
+        assert_eq!(other.get("/healthz").status, 200, "in round {round}");
+    }
+    assert!(handle.stats().outbox_bytes as usize <= OUTBOX);
+    meter.judge(ceiling, OUTBOX);
+}
+
+#[test]
+fn clients_that_do_not_take_what_is_published_and_sent_to_them() {
+    let meter = Meter::start();
+    let log = LOGS / 2;
+    let watch = |setup: &mut Setup<'_>| {
+        let (state, stream) = (setup.topic("state").unwrap(), setup.topic("stream").unwrap());
+        Script::new().opened(move |fx, peer, hello| {
+            match hello.request.raw_query() {
+                Some("state") => fx.subscribe(peer, state),
+                Some("stream") => fx.subscribe(peer, stream),
+                _ => {}
+            }
+            fx.send(peer, "welcome");
+        })
+    };
+    let (mut server, addr, ceiling) = started(
+        Server::builder()
+            .send_buffer_bytes(4 << 10)
+            .topic("state", Topic::state().with_log_bytes(log))
+            .topic("stream", Topic::stream().with_log_bytes(log))
+            .events(EventMask::CONNECTIONS)
+            .mount("/", watch),
+    );
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    let (state, stream) = (server.topic("state").unwrap(), server.topic("stream").unwrap());
+    let mut clients = Vec::new();
+    let mut conns = Vec::new();
+    for n in 0..90 {
+        let mut client = Client::connect_narrow(addr, 4 << 10);
+        let query = ["state", "stream", "private"][n % 3];
+        client.send(upgrade_head(&format!("/?{query}"), ""));
+        assert_eq!(client.answer().status, 101);
+        client.expect_text("welcome");
+        clients.push(client);
+        match events.recv_timeout(PATIENCE).unwrap() {
+            Event::Opened { conn, .. } => conns.push(conn),
+            other => panic!("{other:?}"),
+        }
+    }
+    // The host repeats what the mailbox has no room for.
+    let insist = |mut attempt: &mut dyn FnMut() -> bool| eventually("there is room", &mut attempt);
+    for round in 0..60 {
+        let size = 1_000 + round * 3_000;
+        insist(&mut || handle.publish(state, vec![1; size]).is_ok());
+        insist(&mut || handle.publish(stream, vec![2; size]).is_ok());
+        for (n, conn) in conns.iter().enumerate() {
+            if n % 3 == 2 {
+                insist(&mut || match handle.send(*conn, vec![3; 16 << 10]) {
+                    Ok(()) => true,
+                    Err(SendError::Full(_)) => false,
+                    Err(error) => panic!("{error}"),
+                });
+            }
+        }
+    }
+    eventually("the slow ones of the stream are cut off", || handle.stats().lag_disconnects > 0);
+    eventually("the full ones are cut off", || {
+        let stats = handle.stats();
+        stats.closed_too_slow + stats.closed_overload > stats.lag_disconnects
+    });
+    assert!(handle.stats().conflated > 0, "those of the state topic skip");
+    assert!(handle.stats().outbox_bytes as usize <= OUTBOX);
+    meter.judge(ceiling, OUTBOX / 2 + LOGS);
+    drop(clients);
+    std::thread::sleep(Duration::from_secs(3)); eprintln!("{:?}", handle.stats());
+    eventually("nothing is kept for them", || {
+        let stats = handle.stats();
+        // But the last shared piece of each topic.
+        stats.outbox_bytes == 0 && stats.detached_bytes as usize <= 2 * log / 4
+    });
+}
