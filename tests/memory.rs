@@ -277,7 +277,8 @@ fn clients_that_do_not_take_what_is_published_and_sent_to_them() {
     assert!(handle.stats().outbox_bytes as usize <= OUTBOX);
     meter.judge(ceiling, OUTBOX / 2 + LOGS);
     drop(clients);
-    std::thread::sleep(Duration::from_secs(3)); eprintln!("{:?}", handle.stats());
+    std::thread::sleep(Duration::from_secs(3));
+    eprintln!("{:?}", handle.stats());
     eventually("nothing is kept for them", || {
         let stats = handle.stats();
         // But the last shared piece of each topic.

@@ -11,14 +11,14 @@ mod support;
 use andon::{Server, Setup, Topic};
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::Read,
     net::Shutdown,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::Command,
     sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
-use support::{Client, Echo, Script, eventually, start, stats_until, take};
+use support::{Client, Echo, Script, eventually, example, run_example, start, stats_until, take};
 
 /// True in the process that was started for the test; else starts it and sees that it succeeds.
 #[track_caller]
@@ -246,40 +246,6 @@ fn a_server_without_descriptors_rests_and_leaves_the_last_ones_to_the_host() {
 }
 
 // ---- the examples ------------------------------------------------------------------------------------
-
-/// The program of an example, built if it is not there yet.
-fn example(name: &str) -> PathBuf {
-    let deps = std::env::current_exe().unwrap();
-    let profile = deps.parent().unwrap().parent().unwrap();
-    let program = profile.join("examples").join(name);
-    if !program.exists() {
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--example", name]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success());
-    }
-    program
-}
-
-struct Running {
-    child: Child,
-    addr: std::net::SocketAddr,
-}
-
-fn run_example(name: &str) -> Running {
-    let mut child = Command::new(example(name))
-        .args(["--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let addr = line.trim().strip_prefix("listening on ws://").unwrap_or_else(|| panic!("{line:?}"));
-    Running { addr: addr.parse().unwrap(), child }
-}
 
 #[test]
 fn examples_say_where_they_listen_and_end_well_on_signals() {

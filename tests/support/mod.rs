@@ -9,8 +9,10 @@ use andon::{
 };
 use std::{
     any::Any,
-    io::{ErrorKind, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -544,4 +546,51 @@ pub(crate) fn stats_until(
 ) -> andon::Stats {
     eventually(what, || holds(&handle.stats()));
     handle.stats()
+}
+
+/// The program of an example, built if it is not there yet.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let deps = std::env::current_exe().expect("an example can be run");
+    let profile = deps.parent().expect("an example can be run").parent().expect("an example can be run");
+    let program = profile.join("examples").join(name);
+    if !program.exists() {
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--example", name]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("an example can be run").success());
+    }
+    program
+}
+
+/// A running example. Kills it when dropped, if it has not ended.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) addr: SocketAddr,
+}
+
+/// Starts an example on a free port and waits until it listens.
+#[track_caller]
+pub(crate) fn run_example(name: &str) -> Running {
+    let mut child = Command::new(example(name))
+        .args(["--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("an example can be run");
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("an example can be run"))
+        .read_line(&mut line)
+        .expect("an example can be run");
+    let addr = line.trim().strip_prefix("listening on ws://").unwrap_or_else(|| panic!("{line:?}"));
+    Running { addr: addr.parse().expect("an example can be run"), child }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
