@@ -6,9 +6,9 @@ mod support;
 
 use andon::{
     CloseCause, CloseCode, ConnId, Decision, Event, EventClass, EventMask, Events, Handle, Identity, Limits,
-    MemoryStore, Message, Method, MountId, MountOptions, NoEventYet, Payload, Record, RefusalCause, Reply,
-    Response, RouteContext, SendError, Server, Setup, SnapshotSource, StartError, Stopped, Store, StoreError,
-    Topic, Verdict, Wall,
+    MemoryStore, Message, Method, MountOptions, NoEventYet, Payload, Record, RefusalCause, Reply, Response,
+    RouteContext, SendError, Server, Setup, SnapshotSource, StartError, Stopped, Store, StoreError, Topic,
+    Verdict, Wall,
 };
 use std::{
     net::SocketAddr,
@@ -321,7 +321,8 @@ fn a_full_mailbox_gives_back_what_it_does_not_take() {
     }
     assert_eq!(handle.send(conn, "five"), Err(SendError::Full(Payload::from("five"))));
     assert_eq!(handle.resume(conn), Err(SendError::Full(())));
-    let given = handle.command(MountId::clone(&mount_of(&events, addr)), Box::new(7_u8)).unwrap_err();
+    let Event::Opened { mount, .. } = next(&events) else { panic!("the holding connection opened") };
+    let given = handle.command(mount, Box::new(7_u8)).unwrap_err();
     assert_eq!(given.into_inner().downcast_ref::<u8>(), Some(&7));
     hold.release();
     for n in 0..4 {
@@ -338,14 +339,6 @@ fn a_full_mailbox_gives_back_what_it_does_not_take() {
     assert!(matches!(&huge, SendError::Refused(payload, _) if payload.len() == 1_001), "{huge}");
     let huge = Response::text(200, "z".repeat(1_001));
     assert!(matches!(handle.answer(conn, huge), Err(SendError::Refused(..))));
-}
-
-/// The mount of the holding connection, which opened last.
-fn mount_of(events: &Events, _: SocketAddr) -> MountId {
-    match next(events) {
-        Event::Opened { mount, .. } => mount,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -365,7 +358,9 @@ fn a_message_too_large_for_its_topic_is_refused() {
 
 #[test]
 fn a_contract_gets_commands_of_its_own() {
-    let (server, addr) = start(Server::builder().mount("/", |_: &mut Setup<'_>| {
+    let (mounts, mount) = mpsc::channel();
+    let (server, addr) = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
+        mounts.send(setup.mount()).unwrap();
         let peers = Arc::new(Mutex::new(Vec::new()));
         let known = Arc::clone(&peers);
         Script::new()
@@ -382,13 +377,7 @@ fn a_contract_gets_commands_of_its_own() {
     }));
     let mut client = Client::open(addr, "/");
     client.expect_text("welcome");
-    let (tells, hears) = mpsc::channel();
-    let _other = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
-        tells.send(setup.mount()).unwrap();
-        Echo
-    }));
-    // The first mount of every server has this id.
-    server.handle().command(take(&hears), Box::new("all hear".to_owned())).unwrap();
+    server.handle().command(take(&mount), Box::new("all hear".to_owned())).unwrap();
     client.expect_text("all hear");
 }
 
@@ -426,7 +415,7 @@ fn a_stop_says_goodbye_and_may_be_repeated() {
 fn publishing_to_a_server_that_has_stopped_gives_the_message_back() {
     let (server, _) = start(Server::builder().topic("a", Topic::state()).topic("b", Topic::stream()));
     let handle = server.handle();
-    assert_eq!(server.stop(PATIENCE), Stopped::Clean);
+    assert_eq!(server.stop(Duration::MAX), Stopped::Clean);
     for name in ["a", "b"] {
         let topic = handle.topic(name).unwrap();
         assert_eq!(handle.publish(topic, "x"), Err(SendError::Stopped("x".into())));
@@ -448,7 +437,9 @@ fn dropping_a_server_stops_it() {
 #[test]
 fn on_the_loops_own_thread_a_stop_is_only_requested() {
     let (tells, hears) = mpsc::channel();
-    let (server, addr) = start(Server::builder().mount("/", move |_: &mut Setup<'_>| {
+    let (mounts, mount) = mpsc::channel();
+    let (server, addr) = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
+        mounts.send(setup.mount()).unwrap();
         let tells = tells.clone();
         Script::new().message(|fx, peer, message| fx.send(peer, message)).command(move |_, command| {
             let server = command.downcast::<Arc<Server>>().unwrap();
@@ -457,11 +448,6 @@ fn on_the_loops_own_thread_a_stop_is_only_requested() {
     }));
     let server = Arc::new(server);
     let mut client = Client::open(addr, "/");
-    let (mounts, mount) = mpsc::channel();
-    let _other = start(Server::builder().mount("/", move |setup: &mut Setup<'_>| {
-        mounts.send(setup.mount()).unwrap();
-        Echo
-    }));
     server.handle().command(take(&mount), Box::new(Arc::clone(&server))).unwrap();
     assert_eq!(take(&hears), Stopped::Requested);
     client.expect_close(1001);

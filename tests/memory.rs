@@ -253,7 +253,7 @@ fn clients_that_do_not_take_what_is_published_and_sent_to_them() {
         }
     }
     // The host repeats what the mailbox has no room for.
-    let insist = |mut attempt: &mut dyn FnMut() -> bool| eventually("there is room", &mut attempt);
+    let insist = |attempt: &mut dyn FnMut() -> bool| eventually("there is room", attempt);
     for round in 0..60 {
         let size = 1_000 + round * 3_000;
         insist(&mut || handle.publish(state, vec![1; size]).is_ok());
