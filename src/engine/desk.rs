@@ -412,7 +412,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.expiries.insert((at, conn));
             self.expiry_of.insert(conn, at);
         }
-        self.state_event(StateKey::Conn(slot), Event::Opened { conn, mount: id, peer: addr });
+        self.state_event(StateKey::Opened(slot), Event::Opened { conn, mount: id, peer: addr });
         let hello = Hello { request, identity: &identity, subprotocol: subprotocol.as_deref() };
         self.with_contract(id, |contract, fx| contract.opened(fx, conn, &hello));
     }

@@ -110,7 +110,7 @@ pub enum RefusalCause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A WebSocket was opened. State: while it waits, a newer event of the same connection slot replaces it.
+    /// A WebSocket was opened. State: one that opens and closes while the host does not read leaves no trace.
     Opened {
         /// The connection.
         conn: ConnId,
@@ -119,7 +119,7 @@ pub enum Event {
         /// The client's address.
         peer: SocketAddr,
     },
-    /// A WebSocket is over. State, as [`Event::Opened`].
+    /// A WebSocket is over. It always reaches a host that has heard of its opening, and no other.
     Closed {
         /// The connection.
         conn: ConnId,

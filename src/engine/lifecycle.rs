@@ -2,8 +2,7 @@
 
 use super::{
     Engine,
-    event::Event,
-    outbound::StateKey,
+    event::{Event, EventMask},
     peer::{Awaits, Phase},
     ports::Ports,
     queue,
@@ -44,7 +43,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             CloseCause::ContractPanic => &mut self.stats.closed_panic,
         };
         *by_cause += 1;
-        self.state_event(StateKey::Conn(slot), Event::Closed { conn: id, mount, how });
+        if self.settings_events.contains(EventMask::CONNECTIONS) {
+            let event = Event::Closed { conn: id, mount, how };
+            self.outbound.closed(&mut self.ports, &mut self.stats, slot, event);
+        }
     }
 
     /// Closes a WebSocket if it is open.

@@ -544,7 +544,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     fn state_event(&mut self, key: StateKey, event: Event) {
         let wanted = match event {
-            Event::Opened { .. } | Event::Closed { .. } => event::EventMask::CONNECTIONS,
+            Event::Opened { .. } => event::EventMask::CONNECTIONS,
             Event::Contract { .. } => event::EventMask::CONTRACTS,
             _ => event::EventMask::HEALTH,
         };

@@ -11,8 +11,10 @@ use std::collections::{HashMap, VecDeque, hash_map::Entry};
 /// What a state event is about: a newer one of the same key replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum StateKey {
-    /// A connection's slot, so that there are no more keys than slots.
-    Conn(u32),
+    /// A connection in this slot has opened, which the host has not heard; so that there are no more keys than slots.
+    Opened(u32),
+    /// The connection in this slot that the host has heard of has closed.
+    Closed(u32),
     Contract(MountId, u64),
     Mount(MountId),
     Store,
@@ -25,7 +27,8 @@ pub(crate) struct Outbound {
     backlog: VecDeque<(Event, Option<u32>)>,
     backlog_bytes: usize,
     /// State events, with the keys in the order in which they began to wait.
-    pending: HashMap<StateKey, Event>,
+    /// A place without an event is that of one that has come to nothing.
+    pending: HashMap<StateKey, Option<Event>>,
     order: VecDeque<StateKey>,
     contract_keys: usize,
 }
@@ -69,11 +72,11 @@ impl Outbound {
         let contract = matches!(key, StateKey::Contract(..));
         match self.pending.entry(key) {
             Entry::Occupied(mut entry) => {
-                entry.insert(event);
-                stats.events_conflated += 1;
+                stats.events_conflated += u64::from(entry.insert(Some(event)).is_some());
             }
             Entry::Vacant(entry) => {
-                let event = if ports.event_room() > EVENTS_RESERVED {
+                // Not ahead of those that wait, which may be about the same connection.
+                let event = if self.order.is_empty() && ports.event_room() > EVENTS_RESERVED {
                     match ports.send_event(event) {
                         Ok(()) => {
                             stats.events += 1;
@@ -89,10 +92,22 @@ impl Outbound {
                     return;
                 }
                 self.contract_keys += usize::from(contract);
-                entry.insert(event);
+                entry.insert(Some(event));
                 self.order.push_back(key);
                 ports.want_event_room();
             }
+        }
+    }
+
+    /// A connection in this slot has closed. Where the host has not heard that it opened, it hears of neither; the close of a connection it knows of always
+    /// reaches it.
+    pub(crate) fn closed(&mut self, ports: &mut impl Ports, stats: &mut Stats, slot: u32, event: Event) {
+        match self.pending.get_mut(&StateKey::Opened(slot)) {
+            Some(opened @ Some(_)) => {
+                *opened = None;
+                stats.events_conflated += 2;
+            }
+            _ => self.state(ports, stats, StateKey::Closed(slot), event),
         }
     }
 
@@ -128,14 +143,14 @@ impl Outbound {
         while ports.event_room() > EVENTS_RESERVED
             && let Some(key) = self.order.pop_front()
         {
-            let Some(event) = self.pending.remove(&key) else { continue };
+            let Some(Some(event)) = self.pending.remove(&key) else { continue };
             match ports.send_event(event) {
                 Ok(()) => {
                     stats.events += 1;
                     self.contract_keys -= usize::from(matches!(key, StateKey::Contract(..)));
                 }
                 Err(event) => {
-                    self.pending.insert(key, event);
+                    self.pending.insert(key, Some(event));
                     self.order.push_front(key);
                     break;
                 }

@@ -394,14 +394,12 @@ impl<const S: bool> World<S> {
                 }
             }
             Event::Opened { conn, .. } => {
-                heard.conns.insert(conn.slot, (*conn, true)).is_none_or(|(last, _)| last < *conn)
+                // Its predecessor in the slot was heard to close.
+                heard.conns.insert(conn.slot, (*conn, true)).is_none_or(|(last, open)| last < *conn && !open)
             }
             Event::Closed { conn, .. } => {
-                // Its opening may have been replaced by this.
-                heard
-                    .conns
-                    .insert(conn.slot, (*conn, false))
-                    .is_none_or(|(last, open)| last < *conn || (last == *conn && open))
+                // The end of one whose opening was heard, and of no other.
+                heard.conns.insert(conn.slot, (*conn, false)).is_some_and(|last| last == (*conn, true))
             }
             Event::Asked { conn, .. } => {
                 self.asked.push(*conn);
