@@ -98,7 +98,7 @@ fn small() -> Limits {
         limits.connections = 128;
         (limits.message_bytes, limits.frame_bytes) = (MESSAGE, MESSAGE);
         limits.partial_bytes_total = PARTIAL;
-        (limits.outbox_bytes, limits.outbox_bytes_total) = (MESSAGE, OUTBOX);
+        (limits.outbox_bytes, limits.outbox_bytes_total) = (2 * MESSAGE, OUTBOX);
         limits.detached_bytes_total = 1 << 20;
         (limits.topics, limits.log_bytes_total) = (4, LOGS);
         limits.subscriptions = 4;
@@ -209,7 +209,9 @@ fn clients_that_send_and_do_not_read() {
         let mut other = Client::connect(addr);
         assert_eq!(other.get("/healthz").status, 200, "in round {round}");
     }
-    assert!(handle.stats().outbox_bytes as usize <= OUTBOX);
+    let stats = handle.stats();
+    assert!(stats.outbox_bytes as usize <= OUTBOX);
+    assert_eq!(stats.closed_too_slow, 0, "nobody gets there by asking");
     meter.judge(ceiling, OUTBOX);
 }
 
@@ -269,16 +271,18 @@ fn clients_that_do_not_take_what_is_published_and_sent_to_them() {
         }
     }
     eventually("the slow ones of the stream are cut off", || handle.stats().lag_disconnects > 0);
-    eventually("the full ones are cut off", || {
+    eventually("the full ones are cut off, by what each holds and by what all hold", || {
         let stats = handle.stats();
-        stats.closed_too_slow + stats.closed_overload > stats.lag_disconnects
+        stats.closed_too_slow > stats.lag_disconnects && stats.closed_overload > 0
     });
-    assert!(handle.stats().conflated > 0, "those of the state topic skip");
+    // A host that is faster than the loop conflates by itself: then there is less to skip.
+    eventually("those of the state topic skip", || {
+        handle.publish(state, vec![1; 100 << 10]).unwrap();
+        handle.stats().conflated > 0
+    });
     assert!(handle.stats().outbox_bytes as usize <= OUTBOX);
     meter.judge(ceiling, OUTBOX / 2 + LOGS);
     drop(clients);
-    std::thread::sleep(Duration::from_secs(3));
-    eprintln!("{:?}", handle.stats());
     eventually("nothing is kept for them", || {
         let stats = handle.stats();
         // But the last shared piece of each topic.
