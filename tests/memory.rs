@@ -216,6 +216,33 @@ fn clients_that_send_and_do_not_read() {
 }
 
 #[test]
+fn a_client_that_does_not_take_answers_is_not_asked_for_more() {
+    let frame = large_frame();
+    let pings: Vec<u8> = masked(PING, &[7; 125]).repeat(2_000);
+    let meter = Meter::start();
+    let (server, addr, ceiling) = started(Server::builder().send_buffer_bytes(4 << 10).mount("/", mirror));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = Client::connect_narrow(addr, 4 << 10);
+            client.upgrade("/");
+            client.stream
+        })
+        .collect();
+    let mut at = vec![0; clients.len()];
+    for _ in 0..200 {
+        for (n, client) in clients.iter().enumerate() {
+            let bytes = if n % 2 == 0 { frame } else { &pings };
+            at[n] = (at[n] + push(client, &bytes[at[n]..])) % bytes.len();
+        }
+        assert_eq!(Client::connect(addr).get("/healthz").status, 200);
+    }
+    // So few do not spend what all may hold, and none is let come near what one may.
+    let stats = server.stats();
+    assert_eq!((stats.open, stats.closed), (8, 0));
+    meter.judge(ceiling, 1 << 20);
+}
+
+#[test]
 fn clients_that_do_not_take_what_is_published_and_sent_to_them() {
     let meter = Meter::start();
     let log = LOGS / 2;

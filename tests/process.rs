@@ -82,6 +82,8 @@ fn clients_that_vanish_in_a_broadcast_raise_no_signal() {
     }
     let stats = stats_until(&server.handle(), "the dead are gone", |stats| stats.open == 1);
     assert_eq!(stats.closed_lost, 100);
+    // Nor does one wait behind the mask of the loop's thread.
+    assert_eq!(field(&thread_status("andon").unwrap(), "SigPnd"), "0000000000000000");
 }
 
 /// The status of the thread of this name.
