@@ -5,8 +5,8 @@
 mod support;
 
 use andon::{
-    BodyStream, Builder, Identity, Method, MountOptions, Pulled, Response, RouteContext, Server, Setup,
-    Verdict,
+    BodyStream, Builder, Identity, Method, MountOptions, Pulled, Reply, Response, RouteContext, Server,
+    Setup, Verdict,
 };
 use std::{
     net::Shutdown,
@@ -404,6 +404,26 @@ fn pipelined_requests_are_answered_in_order() {
     }
     assert_eq!(client.answer().status, 101);
     client.expect_text("last");
+}
+
+/// The same when the answer comes later.
+#[test]
+fn a_client_that_sends_no_more_still_gets_a_later_answer() {
+    let (asked, who) = mpsc::channel();
+    let later = move |context: &RouteContext<'_>, _: &andon::Request<'_>, _: &[u8]| {
+        asked.send(context.conn).unwrap();
+        Reply::Later
+    };
+    let (server, addr) = start(Server::builder().route(Method::Get, "/later", later));
+    let mut client = Client::connect(addr);
+    client.send("GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    let conn = take(&who);
+    client.stream.shutdown(Shutdown::Write).unwrap();
+    let handle = server.handle();
+    stats_until(&handle, "the end is read", |stats| stats.reads >= 2);
+    handle.answer(conn, Response::text(200, "at last")).unwrap();
+    assert_eq!(client.answer().text(), "at last");
+    client.expect_end();
 }
 
 #[test]

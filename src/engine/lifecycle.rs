@@ -137,12 +137,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         match peer.phase {
             // It may still be reading: a client that half-closes after its request gets its answer, and one that said goodbye gets ours.
             Phase::Answering(_) | Phase::Closing { answered: true, .. } => {}
-            Phase::Parked(ref pending) => {
-                let answer = pending.awaits == Awaits::Answer;
-                if !answer || peer.outbox.is_none() {
-                    self.drop_peer(slot, CloseCause::Lost);
-                }
-            }
+            Phase::Parked(ref pending) if pending.awaits == Awaits::Answer => {}
             _ => self.drop_peer(slot, CloseCause::Lost),
         }
     }

@@ -31,7 +31,8 @@ pub struct Limits {
     /// connection that holds the most is closed with 1013. Default 32 MiB.
     pub partial_bytes_total: usize,
     /// What one client has been sent privately and not taken; beyond it the connection is closed with 1013. Reading from a
-    /// client stops at a quarter of it, so that a client cannot reach it by asking. Default 4 MiB.
+    /// client stops at a quarter of it, so that a client cannot reach it by asking, if it is at least twice what one
+    /// answer to one message may be. Default 4 MiB.
     pub outbox_bytes: usize,
     /// The same over all connections; beyond it the connection that asks for more is closed with 1013.
     /// Default 32 MiB.
@@ -66,8 +67,8 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// A WebSocket connection that was silent for this long is pinged (`None`: never). Default 30 s.
     pub ping_interval: Option<Duration>,
-    /// How long after a ping the peer must have sent something; beyond it the connection is dropped. Default
-    /// 20 s.
+    /// How long after a ping the peer must have sent something; beyond it the connection is dropped. It is looked at when this time has
+    /// passed, so a longer one than `ping_interval` becomes the period of pings. Default 20 s.
     pub pong_wait: Duration,
     /// How long the peer may take to answer our close frame, to take what is owed to it before, or to take
     /// the next bytes of an HTTP answer. Default 5 s.
