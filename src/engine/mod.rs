@@ -15,6 +15,7 @@ mod apply;
 #[cfg(test)]
 mod check;
 pub(crate) mod command;
+pub(crate) mod costs;
 mod desk;
 pub(crate) mod event;
 mod intake;
@@ -50,7 +51,7 @@ use crate::{
         limits::{DEADLINES_PER_TURN, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
         time::{Now, Tick},
     },
-    hub::{board::Board, deadlines::Deadlines, outbox::Outbox, registry::TopicIds, topic::Topic},
+    hub::{board::Board, deadlines::Deadlines, outbox::Outbox, registry::TopicIds},
     wire::{protocol::FrameLimits, response::Response},
 };
 use core::net::{IpAddr, SocketAddr};
@@ -667,53 +668,6 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     fn close_wait(&self) -> Duration {
         self.limits.close_wait
-    }
-}
-
-/// What an engine and its queues take, beside the budgets that its limits name.
-pub(crate) struct Costs {
-    pub(crate) per_connection: usize,
-    pub(crate) fixed: usize,
-    pub(crate) per_command: usize,
-    pub(crate) per_event: usize,
-    pub(crate) per_record: usize,
-}
-
-impl Costs {
-    /// Every table grows by doubling, so that each entry may stand for two, and a third while it is being moved.
-    const GROWTH: usize = 3;
-
-    pub(crate) fn of(limits: &Limits, host_topics: impl Iterator<Item = Topic>) -> Self {
-        let per_subscription = size_of::<crate::hub::board::Subscriber>() + size_of::<peer::SubRef>();
-        let lists = 4 * size_of::<u32>() + size_of::<(u32, ConnId, MountId, Closed)>();
-        let maps = 2 * size_of::<(IpAddr, u32)>() + 4 * size_of::<(Tick, ConnId)>() + size_of::<StateKey>();
-        let per_connection = Slots::<Peer<[usize; 4]>>::bytes_for(1)
-            .div_ceil(crate::ground::limits::SLOT_CHUNK)
-            + size_of::<Outbox>()
-            + Self::GROWTH
-                * (Deadlines::<{ queue::COUNT }>::bytes_for(1)
-                    + limits.subscriptions * per_subscription
-                    + lists
-                    + maps
-                    + 2 * size_of::<Event>())
-            // What is allocated beside the budgets while a request is looked at: its phase, a small answer.
-            + 1_024;
-        // Each log with its index; the newest value and the snapshot of each topic beside it. A log is at least so large that there are not more topics.
-        let logs = crate::hub::log::Log::bytes_for(limits.log_bytes_total);
-        let topics = limits.topics.min(limits.log_bytes_total / crate::ground::limits::LOG_BYTES_MIN);
-        let retained = limits.log_bytes_total / 4;
-        // The newest value of each of the host's topics, waiting for the loop.
-        let latest: usize = host_topics.map(|topic| topic.frame_bytes_max()).sum();
-        let keyed =
-            topics * 1_024 + limits.log_bytes_total.min(topics * crate::ground::limits::KEYED_BYTES_MAX);
-        let spare = crate::ground::limits::SPARE_OUTBOXES * (32 << 10);
-        Self {
-            per_connection,
-            fixed: logs + retained + latest + keyed + spare + READ_BUFFER_BYTES + (1 << 20),
-            per_command: size_of::<command::Command>() + 64,
-            per_event: size_of::<Event>() + 64,
-            per_record: size_of::<crate::contracts::store::Record>() + 64,
-        }
     }
 }
 

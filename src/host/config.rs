@@ -2,7 +2,7 @@
 
 use crate::{
     contracts::store::Store,
-    engine::{Costs, settings::Settings},
+    engine::{costs::Costs, settings::Settings},
     ground::limits::{Limits, READ_BUFFER_BYTES},
     runtime::thread::ThreadSettings,
 };

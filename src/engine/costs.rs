@@ -1,0 +1,67 @@
+//! What an engine may cost: the numbers behind the memory ceiling.
+
+use super::{
+    command::Command,
+    event::Event,
+    outbound::StateKey,
+    peer::{Peer, SubRef},
+    queue,
+    slots::Slots,
+};
+use crate::{
+    contracts::store::Record,
+    ground::{
+        close::Closed,
+        id::{ConnId, MountId},
+        limits::{KEYED_BYTES_MAX, LOG_BYTES_MIN, Limits, READ_BUFFER_BYTES, SLOT_CHUNK, SPARE_OUTBOXES},
+        time::Tick,
+    },
+    hub::{board::Subscriber, deadlines::Deadlines, log::Log, outbox::Outbox, topic::Topic},
+};
+use core::net::IpAddr;
+
+/// What an engine and its queues take, beside the budgets that its limits name.
+pub(crate) struct Costs {
+    pub(crate) per_connection: usize,
+    pub(crate) fixed: usize,
+    pub(crate) per_command: usize,
+    pub(crate) per_event: usize,
+    pub(crate) per_record: usize,
+}
+
+impl Costs {
+    /// Every table grows by doubling, so that each entry may stand for two, and a third while it is being moved.
+    const GROWTH: usize = 3;
+
+    pub(crate) fn of(limits: &Limits, host_topics: impl Iterator<Item = Topic>) -> Self {
+        let per_subscription = size_of::<Subscriber>() + size_of::<SubRef>();
+        let lists = 4 * size_of::<u32>() + size_of::<(u32, ConnId, MountId, Closed)>();
+        let maps = 2 * size_of::<(IpAddr, u32)>() + 4 * size_of::<(Tick, ConnId)>() + size_of::<StateKey>();
+        let per_connection = Slots::<Peer<[usize; 4]>>::bytes_for(1)
+            .div_ceil(SLOT_CHUNK)
+            + size_of::<Outbox>()
+            + Self::GROWTH
+                * (Deadlines::<{ queue::COUNT }>::bytes_for(1)
+                    + limits.subscriptions * per_subscription
+                    + lists
+                    + maps
+                    + 2 * size_of::<Event>())
+            // What is allocated beside the budgets while a request is looked at: its phase, a small answer.
+            + 1_024;
+        // Each log with its index; the newest value and the snapshot of each topic beside it. A log is at least so large that there are not more topics.
+        let logs = Log::bytes_for(limits.log_bytes_total);
+        let topics = limits.topics.min(limits.log_bytes_total / LOG_BYTES_MIN);
+        let retained = limits.log_bytes_total / 4;
+        // The newest value of each of the host's topics, waiting for the loop.
+        let latest: usize = host_topics.map(|topic| topic.frame_bytes_max()).sum();
+        let keyed = topics * 1_024 + limits.log_bytes_total.min(topics * KEYED_BYTES_MAX);
+        let spare = SPARE_OUTBOXES * (32 << 10);
+        Self {
+            per_connection,
+            fixed: logs + retained + latest + keyed + spare + READ_BUFFER_BYTES + (1 << 20),
+            per_command: size_of::<Command>() + 64,
+            per_event: size_of::<Event>() + 64,
+            per_record: size_of::<Record>() + 64,
+        }
+    }
+}
