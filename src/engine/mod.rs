@@ -19,10 +19,12 @@ pub(crate) mod costs;
 mod desk;
 pub(crate) mod event;
 mod intake;
+mod keeper;
 mod lifecycle;
 mod outbound;
 mod peer;
 pub(crate) mod ports;
+mod pressure;
 mod pump;
 pub(crate) mod router;
 pub(crate) mod settings;
@@ -30,7 +32,7 @@ mod slots;
 pub(crate) mod transport;
 
 use self::{
-    event::{Event, RefusalCause},
+    event::RefusalCause,
     outbound::{Outbound, StateKey},
     peer::Peer,
     ports::Ports,
@@ -39,11 +41,7 @@ use self::{
     transport::Transport,
 };
 use crate::{
-    contracts::{
-        contract::{Contract, Setup},
-        effects::Effects,
-        store::StoreError,
-    },
+    contracts::{contract::Contract, effects::Effects, store::StoreError},
     ground::{
         close::{CloseCause, CloseCode, Closed},
         counters::Stats,
@@ -58,7 +56,6 @@ use core::net::{IpAddr, SocketAddr};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
@@ -426,210 +423,6 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             queue::CLOSE => self.close_late(slot),
             _ => {}
-        }
-    }
-
-    // ---- contracts -----------------------------------------------------------------------------------
-
-    /// Calls a contract and carries out what it says. A panic breaks the mount. Returns whether anything but the contract itself
-    /// may have changed.
-    #[inline]
-    fn with_contract(&mut self, id: MountId, call: impl FnOnce(&mut dyn Contract, &mut Effects)) -> bool {
-        let mount = &mut self.mounts[id.index()];
-        let Some(contract) = mount.contract.as_deref_mut() else { return false };
-        self.fx.now = self.now;
-        let fx = &mut self.fx;
-        // Whatever the contract leaves half done is thrown away with it; the effects are emptied.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(contract, fx))) {
-            self.fx.forget();
-            self.broke(id, payload);
-            return true;
-        }
-        let spoke = !self.fx.ops.is_empty();
-        if spoke {
-            self.apply(id);
-        }
-        spoke
-    }
-
-    /// Remembers a panic of a contract; [`tidy`](Self::tidy) deals with it.
-    fn broke(&mut self, id: MountId, payload: Box<dyn std::any::Any + Send>) {
-        // Dropping the payload is a stranger's code again, and may panic again.
-        mem::forget(payload);
-        self.stats.contract_panics += 1;
-        let mount = &mut self.mounts[id.index()];
-        log::error!("the contract at {} panicked", mount.settings.pattern);
-        mount.contract = None;
-        self.broken.push(id);
-    }
-
-    fn build(&mut self, id: MountId) {
-        let mount = &mut self.mounts[id.index()];
-        self.fx.now = self.now;
-        let mut setup = Setup { effects: &mut self.fx, mount: id, host_topics: &self.host_topics };
-        let factory = &mut mount.settings.factory;
-        match catch_unwind(AssertUnwindSafe(|| factory.build(&mut setup))) {
-            Ok(contract) => {
-                mount.contract = Some(contract);
-                self.apply(id);
-            }
-            Err(payload) => {
-                self.fx.forget();
-                self.broke(id, payload);
-            }
-        }
-    }
-
-    /// Closes the connections of mounts that broke, and builds their contracts anew or retires them.
-    fn mend(&mut self) {
-        while let Some(id) = self.broken.pop() {
-            let now = self.now.tick;
-            let retire = self.mounts[id.index()].panicked(now);
-            self.mounts[id.index()].deadline = None;
-            for slot in 0..self.peers.extent() as u32 {
-                if self.peers.at(slot).is_some_and(|peer| peer.is_open() && peer.mount() == Some(id)) {
-                    let (code, cause) = (CloseCode::INTERNAL, CloseCause::ContractPanic);
-                    self.begin_close(slot, code, "internal error", cause, false);
-                }
-            }
-            // The contract that knew these connections is gone, and the next one never did: nobody is left to be told.
-            let mut untold = Vec::new();
-            self.farewells.retain(|&(slot, _, mount, _)| {
-                if mount == id {
-                    untold.push(slot);
-                }
-                mount != id
-            });
-            for slot in untold {
-                if let Some(peer) = self.peers.at_mut(slot) {
-                    peer.held_events = peer.held_events.saturating_sub(1);
-                }
-                self.free_if_done(slot);
-            }
-            for topic in mem::take(&mut self.mounts[id.index()].topics) {
-                self.retire_topic(topic);
-            }
-            if retire {
-                self.stats.mounts_retired += 1;
-                let pattern = &self.mounts[id.index()].settings.pattern;
-                log::error!("the contract at {pattern} panicked too often: the mount is retired");
-                self.state_event(StateKey::Mount(id), Event::MountRetired { mount: id });
-            } else {
-                self.build(id);
-            }
-        }
-    }
-
-    /// Tells contracts of ends, and mends what broke, until nothing is left of either.
-    fn tidy(&mut self) {
-        loop {
-            if let Some((slot, id, mount, how)) = self.farewells.pop_front() {
-                self.cause = Some(slot);
-                self.with_contract(mount, |contract, fx| contract.closed(fx, id, how));
-                self.cause = None;
-                if let Some(peer) = self.peers.at_mut(slot) {
-                    peer.held_events = peer.held_events.saturating_sub(1);
-                }
-                self.free_if_done(slot);
-            } else if let Some((mount, ticket, why)) = self.refused_records.pop_front() {
-                self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
-            } else if !self.broken.is_empty() {
-                self.mend();
-            } else {
-                break;
-            }
-        }
-    }
-
-    // ---- events --------------------------------------------------------------------------------------
-
-    fn state_event(&mut self, key: StateKey, event: Event) {
-        let wanted = match event {
-            Event::Opened { .. } => event::EventMask::CONNECTIONS,
-            Event::Contract { .. } => event::EventMask::CONTRACTS,
-            _ => event::EventMask::HEALTH,
-        };
-        if self.settings_events.contains(wanted) {
-            self.outbound.state(&mut self.ports, &mut self.stats, key, event);
-        }
-    }
-
-    fn count_refusal(&mut self, cause: RefusalCause, peer: SocketAddr) {
-        match cause {
-            RefusalCause::Connections => self.stats.refused_connections += 1,
-            RefusalCause::Address => self.stats.refused_address += 1,
-            RefusalCause::Mount => self.stats.refused_mount += 1,
-            RefusalCause::Parked => self.stats.refused_parked += 1,
-            RefusalCause::Stopping => self.stats.refused_stopping += 1,
-            // Counted by the status of the answer.
-            RefusalCause::Gate | RefusalCause::Contract => {}
-        }
-        if self.settings_events.contains(event::EventMask::REFUSALS) {
-            self.outbound.notice(&mut self.ports, &mut self.stats, Event::Refused { cause, peer });
-        }
-    }
-
-    fn drain_events(&mut self) {
-        if self.outbound.waits() {
-            let mut freed = Vec::new();
-            self.outbound.drain(&mut self.ports, &mut self.stats, |slot| freed.push(slot));
-            for slot in freed {
-                if let Some(peer) = self.peers.at_mut(slot) {
-                    peer.held_events = peer.held_events.saturating_sub(1);
-                }
-                self.free_if_done(slot);
-            }
-        }
-    }
-
-    /// Whether what could tell the host something lossless must wait.
-    fn feeding_is_blocked(&self) -> bool {
-        self.settings_events.contains(event::EventMask::CONTRACTS)
-            && self.mounts.iter().any(|mount| mount.feeds_host)
-            && self.outbound.is_blocked(&self.ports)
-    }
-
-    /// Whether connections of this mount must not be read for now.
-    fn must_pause(&self, mount: MountId) -> bool {
-        let mount = &self.mounts[mount.index()];
-        (mount.feeds_host && self.outbound.is_blocked(&self.ports))
-            || (mount.feeds_store && !self.store_down && self.store_full_since.is_some())
-    }
-
-    fn resume_paused(&mut self) {
-        self.watch_store();
-        if self.paused.is_empty() {
-            return;
-        }
-        let mut paused = mem::take(&mut self.paused);
-        paused.retain(|&slot| {
-            let Some(peer) = self.peers.at(slot).filter(|peer| peer.paused) else { return false };
-            let stay = peer.mount().is_some_and(|mount| peer.is_open() && self.must_pause(mount));
-            if !stay && let Some(peer) = self.peers.at_mut(slot) {
-                // It was we who did not listen: an answer may be waiting.
-                (peer.paused, peer.unanswered) = (false, false);
-                self.mark_ready(slot);
-            }
-            stay
-        });
-        self.paused = paused;
-        if self.outbound.is_blocked(&self.ports) && !self.paused.is_empty() {
-            self.ports.want_event_room();
-        }
-    }
-
-    /// Whether the store takes records again, or has been given up.
-    fn watch_store(&mut self) {
-        let Some(since) = self.store_full_since else { return };
-        if self.ports.record_fits(0) {
-            self.store_full_since = None;
-            if mem::replace(&mut self.store_down, false) {
-                self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
-            }
-        } else if !self.store_down && self.now.tick - since >= crate::ground::limits::STORE_WAIT {
-            self.store_down = true;
-            let why = "it has taken no record for 10 s".to_owned();
-            self.state_event(StateKey::Store, Event::Store { up: false, why });
         }
     }
 

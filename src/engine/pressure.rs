@@ -1,0 +1,103 @@
+//! What the host and the store cannot take at once: who waits for them, and how long.
+
+use super::{
+    Engine, StateKey,
+    event::{Event, EventMask, RefusalCause},
+    ports::Ports,
+    transport::Transport,
+};
+use crate::ground::{id::MountId, limits::STORE_WAIT};
+use core::net::SocketAddr;
+use std::mem;
+
+impl<T: Transport, P: Ports> Engine<T, P> {
+    pub(super) fn state_event(&mut self, key: StateKey, event: Event) {
+        let wanted = match event {
+            Event::Opened { .. } => EventMask::CONNECTIONS,
+            Event::Contract { .. } => EventMask::CONTRACTS,
+            _ => EventMask::HEALTH,
+        };
+        if self.settings_events.contains(wanted) {
+            self.outbound.state(&mut self.ports, &mut self.stats, key, event);
+        }
+    }
+
+    pub(super) fn count_refusal(&mut self, cause: RefusalCause, peer: SocketAddr) {
+        match cause {
+            RefusalCause::Connections => self.stats.refused_connections += 1,
+            RefusalCause::Address => self.stats.refused_address += 1,
+            RefusalCause::Mount => self.stats.refused_mount += 1,
+            RefusalCause::Parked => self.stats.refused_parked += 1,
+            RefusalCause::Stopping => self.stats.refused_stopping += 1,
+            // Counted by the status of the answer.
+            RefusalCause::Gate | RefusalCause::Contract => {}
+        }
+        if self.settings_events.contains(EventMask::REFUSALS) {
+            self.outbound.notice(&mut self.ports, &mut self.stats, Event::Refused { cause, peer });
+        }
+    }
+
+    pub(super) fn drain_events(&mut self) {
+        if self.outbound.waits() {
+            let mut freed = Vec::new();
+            self.outbound.drain(&mut self.ports, &mut self.stats, |slot| freed.push(slot));
+            for slot in freed {
+                if let Some(peer) = self.peers.at_mut(slot) {
+                    peer.held_events = peer.held_events.saturating_sub(1);
+                }
+                self.free_if_done(slot);
+            }
+        }
+    }
+
+    /// Whether what could tell the host something lossless must wait.
+    pub(super) fn feeding_is_blocked(&self) -> bool {
+        self.settings_events.contains(EventMask::CONTRACTS)
+            && self.mounts.iter().any(|mount| mount.feeds_host)
+            && self.outbound.is_blocked(&self.ports)
+    }
+
+    /// Whether connections of this mount must not be read for now.
+    pub(super) fn must_pause(&self, mount: MountId) -> bool {
+        let mount = &self.mounts[mount.index()];
+        (mount.feeds_host && self.outbound.is_blocked(&self.ports))
+            || (mount.feeds_store && !self.store_down && self.store_full_since.is_some())
+    }
+
+    pub(super) fn resume_paused(&mut self) {
+        self.watch_store();
+        if self.paused.is_empty() {
+            return;
+        }
+        let mut paused = mem::take(&mut self.paused);
+        paused.retain(|&slot| {
+            let Some(peer) = self.peers.at(slot).filter(|peer| peer.paused) else { return false };
+            let stay = peer.mount().is_some_and(|mount| peer.is_open() && self.must_pause(mount));
+            if !stay && let Some(peer) = self.peers.at_mut(slot) {
+                // It was we who did not listen: an answer may be waiting.
+                (peer.paused, peer.unanswered) = (false, false);
+                self.mark_ready(slot);
+            }
+            stay
+        });
+        self.paused = paused;
+        if self.outbound.is_blocked(&self.ports) && !self.paused.is_empty() {
+            self.ports.want_event_room();
+        }
+    }
+
+    /// Whether the store takes records again, or has been given up.
+    pub(super) fn watch_store(&mut self) {
+        let Some(since) = self.store_full_since else { return };
+        if self.ports.record_fits(0) {
+            self.store_full_since = None;
+            if mem::replace(&mut self.store_down, false) {
+                self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
+            }
+        } else if !self.store_down && self.now.tick - since >= STORE_WAIT {
+            self.store_down = true;
+            let why = "it has taken no record for 10 s".to_owned();
+            self.state_event(StateKey::Store, Event::Store { up: false, why });
+        }
+    }
+}
