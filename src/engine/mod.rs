@@ -41,7 +41,7 @@ use self::{
     transport::Transport,
 };
 use crate::{
-    contracts::{contract::Contract, effects::Effects, store::StoreError},
+    contracts::{effects::Effects, store::StoreError},
     ground::{
         close::{CloseCause, CloseCode, Closed},
         counters::Stats,
