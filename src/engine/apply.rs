@@ -257,6 +257,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
         }
         if torn {
+            self.stats.frames_torn += 1;
             self.drop_peer(conn, CloseCause::TooSlow);
         } else if !rest.is_empty() && self.peers.at(conn).is_some_and(|peer| peer.transport.is_some()) {
             self.queue_first(conn, &rest);

@@ -346,17 +346,20 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let largest = self.peers.iter().max_by_key(|(_, peer)| peer.charged).map(|(slot, _)| slot);
         let Some(slot) = largest else { return };
         let Some(peer) = self.peers.at_mut(slot) else { return };
-        peer.partial = Vec::new();
+        (peer.partial, peer.unparsed) = (Vec::new(), false);
         let why = "the server has no room for what is incomplete";
-        match peer.phase {
+        match &mut peer.phase {
             Phase::Open(..) => {
                 self.begin_close(slot, CloseCode::TRY_AGAIN, why, CloseCause::Overload, true);
             }
             Phase::Head(_) | Phase::Body(..) | Phase::Parked(_) => self.refuse(slot, 503, why),
-            // An answer or a goodbye is on its way already, and cannot be taken back.
-            Phase::Answering(_) | Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over => {
-                self.drop_peer(slot, CloseCause::Overload);
+            // What is on its way to it still goes out; with the bytes that are gone, nothing can follow.
+            Phase::Answering(answer) => answer.keep_alive = false,
+            Phase::Closing { answered, .. } => {
+                *answered = true;
+                self.closing_done(slot);
             }
+            Phase::Draining { .. } | Phase::Over => {}
         }
         self.charge(slot);
     }

@@ -148,6 +148,8 @@ stats! {
     skipped,
     /// Clients closed because they lagged behind on a topic whose policy is to disconnect.
     lag_disconnects,
+    /// Clients dropped within a frame, because the rest of it could neither stay in its log nor be kept aside.
+    frames_torn,
     /// Shared snapshots made.
     snapshots,
 

@@ -657,7 +657,9 @@ impl Client {
                     || how.code == CloseCode::ABNORMAL
                     || now - at >= Duration::from_secs(1)
             });
-            let forgotten = life.is_none_or(|life| life.doomed);
+            // It may have been closing already, for another reason, when there was no memory left to finish its frame.
+            let torn = journal.torn > 0;
+            let forgotten = torn || life.is_none_or(|life| life.doomed);
             drop(journal);
             if !late && !forgotten {
                 self.fail("the connection ended within a frame")?;
@@ -675,8 +677,9 @@ impl Client {
                         && now - at < Duration::from_secs(1)
                 }
             });
+            let torn = journal.torn > 0;
             drop(journal);
-            if silent {
+            if silent && !torn {
                 self.fail("the connection ended without a close frame")?;
             }
         }

@@ -79,6 +79,8 @@ pub(super) struct Journal {
     /// Requests that the host is to answer, and streamed answers that wait for it.
     pub(super) later: Vec<(ConnId, u64)>,
     pub(super) waiting: Vec<ConnId>,
+    /// Clients that the engine says it dropped within a frame.
+    pub(super) torn: u64,
     /// Rules that a contract or a route saw broken.
     pub(super) violations: Vec<String>,
     pub(super) trace: Option<Vec<String>>,

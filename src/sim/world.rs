@@ -482,6 +482,7 @@ impl<const S: bool> World<S> {
             }
         }
         self.engine.run();
+        open(&self.journal).torn = self.engine.stats().frames_torn;
         // What was not taken is taken when there is another reason to run: a driver sleeps in between.
         self.woken_by_command = !self.commands.is_empty() && self.engine.takes_commands();
         let late = !self.engine.has_work() && self.is_due();
