@@ -441,9 +441,13 @@ impl<const S: bool> World<S> {
         self.engine.has_work() || self.engine.next_deadline().is_some_and(|due| due <= self.now)
     }
 
-    fn turn(&mut self) -> Check {
+    fn now(&self) -> Now {
         let wall = Wall::from_millis(1_700_000_000_000 + (self.now.as_nanos() / 1_000_000) as i64);
-        self.engine.begin(Now { tick: self.now, wall });
+        Now { tick: self.now, wall }
+    }
+
+    fn turn(&mut self) -> Check {
+        self.engine.begin(self.now());
         let woken = self.engine.ports_mut().take_wake_up();
         let mut busy = woken || !self.acks.is_empty() || !self.arriving.is_empty();
         while let Some((wire, addr)) = self.arriving.pop_front() {
@@ -590,6 +594,8 @@ impl<const S: bool> World<S> {
     }
 
     fn stop(&mut self) -> Check {
+        // A driver stops it within a turn, so that its deadlines count from now.
+        self.engine.begin(self.now());
         self.engine.stop();
         self.check()?;
         let polite = self.rng.bool();
