@@ -395,11 +395,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let ticket = record.ticket;
         let why = if !self.records {
             StoreError::Rejected("the server was started without a store".into())
+        } else if record.weight_bytes() > self.limits.record_bytes {
+            StoreError::Rejected("the record is larger than record_bytes".into())
         } else if self.store_down {
             StoreError::Down("it has taken no record for 10 s".into())
         } else {
             match self.ports.send_record(record) {
                 Ok(()) => {
+                    self.outstanding.push_back((mount, ticket, None));
                     if !self.ports.record_fits(0) && self.store_full_since.is_none() {
                         self.store_full_since = Some(self.now.tick);
                     }
@@ -412,15 +415,28 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
         };
         self.stats.records_refused += 1;
-        self.refused_records.push_back((mount, ticket, why));
+        if self.outstanding.is_empty() {
+            self.refused_records.push_back((mount, ticket, why));
+        } else {
+            // Tickets come back in order: behind those that the store has.
+            self.outstanding.push_back((mount, ticket, Some(why)));
+        }
     }
 
-    /// The store has committed, or refused, these records: all of `tickets`, which are in order.
+    /// The store has committed, or refused, these records: all of `tickets`, which are the oldest that it has, in order.
     pub(crate) fn recorded(&mut self, tickets: &[(MountId, RecordTicket)], outcome: Result<(), &StoreError>) {
         let counter = if outcome.is_ok() { &mut self.stats.records } else { &mut self.stats.records_failed };
         *counter += tickets.len() as u64;
         for &(mount, ticket) in tickets {
+            let oldest = self.outstanding.pop_front();
+            debug_assert!(oldest.is_some_and(|(_, oldest, why)| oldest == ticket && why.is_none()));
             self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, outcome));
+            // Those that were refused behind it have waited for their turn.
+            while self.outstanding.front().is_some_and(|(_, _, why)| why.is_some())
+                && let Some((mount, ticket, Some(why))) = self.outstanding.pop_front()
+            {
+                self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
+            }
         }
         self.tidy();
     }

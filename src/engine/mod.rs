@@ -122,6 +122,8 @@ pub(crate) struct Engine<T, P> {
     paused: Vec<u32>,
     /// Parked connections.
     parked: usize,
+    /// Records that the store has, and those that were refused behind them, in order of their tickets.
+    outstanding: VecDeque<(MountId, RecordTicket, Option<StoreError>)>,
     /// Records that were refused before they reached the store; their contracts have yet to be told.
     refused_records: VecDeque<(MountId, RecordTicket, StoreError)>,
     /// Since when the store has taken nothing although it should; and whether it is given up for now.
@@ -179,6 +181,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             dirty: VecDeque::new(),
             paused: Vec::new(),
             parked: 0,
+            outstanding: VecDeque::new(),
             refused_records: VecDeque::new(),
             store_full_since: None,
             store_down: false,
