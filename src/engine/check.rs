@@ -50,7 +50,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             if !fits {
                 return fail(format!("deadline queue {queue:?}"));
             }
-            if peer.in_ready != self.ready.contains(&slot) || peer.in_dirty != self.dirty.contains(&slot) {
+            // The other way round, a list may still name the slot of a predecessor: that entry costs a look, and is gone by the next turn.
+            if peer.in_ready && !self.ready.contains(&slot) || peer.in_dirty && !self.dirty.contains(&slot) {
                 return fail("its flags do not say on which lists it stands".into());
             }
             if peer.paused && !self.paused.contains(&slot) {

@@ -5,7 +5,7 @@ use crate::{
     engine::{event::Event, ports::Ports},
     ground::{
         id::{MountId, RecordTicket},
-        limits::EVENTS_RESERVED,
+        limits::{EVENTS_RESERVED, Limits},
     },
 };
 use std::collections::VecDeque;
@@ -27,15 +27,15 @@ pub(super) struct SimPorts {
 }
 
 impl SimPorts {
-    pub(super) fn new(rng: &mut fastrand::Rng) -> Self {
+    pub(super) fn new(rng: &mut fastrand::Rng, limits: &Limits) -> Self {
         Self {
             events: VecDeque::new(),
             events_max: EVENTS_RESERVED + rng.usize(2..60),
             wake_at: if rng.bool() { 1 } else { EVENTS_RESERVED + 1 },
             wanted: false,
             records: VecDeque::new(),
-            records_max: rng.usize(1..20),
-            record_bytes_max: rng.usize(200..4_000),
+            records_max: limits.records,
+            record_bytes_max: limits.record_bytes,
         }
     }
 

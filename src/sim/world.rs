@@ -123,7 +123,7 @@ impl<const S: bool> World<S> {
         let entropy = Box::new(move || entropy.u128(..));
         let now = Tick::from_nanos(1_000_000_000);
         let at = Now { tick: now, wall: Wall::from_millis(1_700_000_000_000) };
-        let engine = Engine::new(settings, SimPorts::new(&mut rng), entropy, at);
+        let engine = Engine::new(settings, SimPorts::new(&mut rng, &limits), entropy, at);
         let host_topics = engine.host_topics().iter().map(|(_, id)| *id).collect();
         open(&journal).note(|| format!("{limits:?}, {events:?}, {temper:?}"));
         Self {
@@ -659,6 +659,8 @@ fn draw_limits(rng: &mut fastrand::Rng) -> Limits {
         ping_interval: rng.bool().then(|| seconds(rng, 30)),
         pong_wait: seconds(rng, 20),
         close_wait: seconds(rng, 5),
+        records: rng.usize(1..20),
+        record_bytes: rng.usize(200..4_000),
         ..Limits::default()
     }
 }
