@@ -12,7 +12,9 @@
 
 mod common;
 
-use andon::{ConnId, Contract, Effects, Hello, Lag, Limits, Message, Server, Setup, Topic, TopicId};
+use andon::{
+    Config, ConnId, Contract, Effects, Hello, Lag, Limits, Message, Server, Setup, StartError, Topic, TopicId,
+};
 use serde::Deserialize;
 use std::process::ExitCode;
 
@@ -127,5 +129,9 @@ fn main() -> ExitCode {
     for address in listen {
         builder = builder.listen(address);
     }
-    common::serve("bench_server", builder.start())
+    let config = builder.build();
+    // `benches/run` compares it with what the server has really grown to.
+    let ceiling = config.as_ref().map_or(0, Config::memory_ceiling);
+    let server = config.map_err(StartError::from).and_then(Config::start);
+    common::serve_saying("bench_server", server, &format!("memory ceiling {ceiling} bytes"))
 }

@@ -32,7 +32,13 @@ fn usage(name: &str, why: &str) -> ! {
 }
 
 /// Says where the server listens, waits for SIGINT or SIGTERM, and stops it.
+#[allow(dead_code, reason = "an example uses this or the next")]
 pub(crate) fn serve(name: &str, server: Result<Server, StartError>) -> ExitCode {
+    serve_saying(name, server, "")
+}
+
+/// The same; after the ready line it says `more`, unless that is empty.
+pub(crate) fn serve_saying(name: &str, server: Result<Server, StartError>, more: &str) -> ExitCode {
     // Watched from before the server is announced, so that no signal finds the default action.
     let stop = stop_signal();
     let server = match server {
@@ -44,6 +50,9 @@ pub(crate) fn serve(name: &str, server: Result<Server, StartError>) -> ExitCode 
     };
     for address in server.local_addrs() {
         println!("listening on ws://{address}");
+    }
+    if !more.is_empty() {
+        println!("{more}");
     }
     stop();
     match server.stop(Duration::from_secs(5)) {
