@@ -272,7 +272,7 @@ impl Client {
             self.live(now);
         }
         self.send(quiet);
-        if (self.dead && !quiet) || (!quiet && now < self.stalled_until) {
+        if !quiet && (self.dead || now < self.stalled_until) {
             return Ok(());
         }
         if self.dead && !self.wire.borrow().dropped {
@@ -784,13 +784,6 @@ impl Client {
         } else {
             self.fail(format_args!("behind at rest: {track:x?} of {life:?} (topic {topic:x})"))
         }
-    }
-
-    /// The run is over: it leaves.
-    pub(super) fn leave(&mut self) {
-        self.ended = true;
-        self.broke = true;
-        self.wire.borrow_mut().client_end();
     }
 }
 

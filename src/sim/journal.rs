@@ -30,6 +30,7 @@ pub(super) struct TopicLife {
 /// How a topic stood when a subscription to it began.
 #[derive(Debug, Clone)]
 pub(super) struct Start {
+    #[allow(dead_code, reason = "the trace shows it")]
     pub(super) topic: u64,
     pub(super) stamp: u64,
     pub(super) snapshot: bool,
@@ -75,7 +76,6 @@ pub(super) struct Journal {
     pub(super) notices: u64,
     /// Records whose fate the contract at work has not been told.
     pub(super) tickets: HashMap<MountId, VecDeque<RecordTicket>>,
-    pub(super) last_ticket: u64,
     /// Requests that the host is to answer, and streamed answers that wait for it.
     pub(super) later: Vec<(ConnId, u64)>,
     pub(super) waiting: Vec<ConnId>,

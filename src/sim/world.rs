@@ -476,7 +476,7 @@ impl<const S: bool> World<S> {
             }
         }
         while let Some((tickets, outcome)) = self.acks.pop_front() {
-            self.engine.recorded(&tickets, outcome.as_ref().map(|()| ()));
+            self.engine.recorded(&tickets, outcome.as_ref().copied());
         }
         while !self.commands.is_empty() && self.engine.takes_commands() {
             busy = true;
