@@ -223,7 +223,7 @@ mod tests {
             let on_message = |message: Message<'_>| {
                 seen.push((message.opcode, message.length, message.beginning.to_vec()))
             };
-            parser.feed(chunk, on_message).unwrap();
+            parser.feed(chunk, on_message).expect("nothing is wrong with it");
         }
         seen
     }
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_a_server_must_not_send_is_a_violation() {
-        let violation = |bytes: &[u8]| Parser::new(BEGINNING).feed(bytes, |_| {}).unwrap_err();
+        let violation = |bytes: &[u8]| Parser::new(BEGINNING).feed(bytes, |_| {}).expect_err("it is wrong");
         assert_eq!(violation(&[0x81, 0x81, 0, 0, 0, 0, 0]), Violation::Masked);
         assert_eq!(violation(&[0xc1, 0x01, 0]), Violation::ReservedBits);
         assert_eq!(violation(&[0x83, 0x00]), Violation::UnknownOpcode);
