@@ -104,8 +104,14 @@ fn storm(clients: usize) {
         for client in crowd {
             client.reset();
         }
+        // Back at once, while the server still has the dead to bury.
+        let again: Vec<_> = (0..clients).map(|_| Client::open(server.addr, "/")).collect();
         witness.text("still there?");
         witness.expect_text("still there?");
+        eventually("the dead are gone", || footprint(server.child.id()).1 == alone.1 + clients);
+        for client in again {
+            client.reset();
+        }
         eventually("their descriptors are back", || footprint(server.child.id()).1 == alone.1);
         witness.text("and still?");
         witness.expect_text("and still?");
