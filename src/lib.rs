@@ -38,7 +38,7 @@ pub use contracts::{
     effects::{Effect, Effects, EventClass},
     gate::{Gate, Verdict},
     route::{Reply, Route, RouteContext},
-    store::{MemoryStore, Record, Store, StoreError},
+    store::{MemoryStore, Query, Record, Store, StoreError, StoreReader},
 };
 pub use engine::{
     command::Decision,

@@ -6,9 +6,9 @@ mod support;
 
 use andon::{
     CloseCause, CloseCode, ConnId, Decision, Event, EventClass, EventMask, Events, Handle, Identity, Limits,
-    MemoryStore, Message, Method, MountOptions, NoEventYet, Payload, Record, RefusalCause, Reply, Response,
-    RouteContext, SendError, Server, Setup, SnapshotSource, StartError, Stopped, Store, StoreError, Topic,
-    Verdict, Wall,
+    MemoryStore, Message, Method, MountOptions, NoEventYet, Payload, Query, Record, RefusalCause, Reply,
+    Response, RouteContext, SendError, Server, Setup, SnapshotSource, StartError, Stopped, Store, StoreError,
+    Topic, Verdict, Wall,
 };
 use std::{
     net::SocketAddr,
@@ -933,12 +933,37 @@ fn what_is_acknowledged_is_in_the_store() {
     stats_until(&server.handle(), "all is counted", |stats| stats.records == 100);
 }
 
+/// What is committed can be read back page by page, also when the server is gone.
+#[test]
+fn what_is_stored_is_read_back_by_the_hosts_own_thread() {
+    let (server, addr) = start(Server::builder().mount("/", recording).store(MemoryStore::new(1_000)));
+    let mut client = Client::open(addr, "/");
+    for n in 0..10 {
+        client.text(&n.to_string());
+        client.expect_text("committed");
+    }
+    let mut reader = server.store_reader().expect("a store that can be read");
+    assert!(server.store_reader().is_none(), "it is given once");
+    drop(server);
+    let mount = andon::MountId::from_index(0);
+    let mut query = Query { mount, stream: "samples".into(), key: "k".into(), after: None, limit: 4 };
+    let mut read = Vec::new();
+    loop {
+        let page = reader.page(&query).unwrap();
+        let Some(last) = page.last() else { break };
+        query.after = Some(last.ticket);
+        read.extend(page.iter().map(|record| String::from_utf8_lossy(&record.payload).into_owned()));
+    }
+    assert_eq!(read, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
 #[test]
 fn without_a_store_records_are_refused() {
-    let (_server, addr) = start(Server::builder().mount("/", recording));
+    let (server, addr) = start(Server::builder().mount("/", recording));
     let mut client = Client::open(addr, "/");
     client.text("x");
     assert!(client.take_text().contains("without a store"));
+    assert!(server.store_reader().is_none());
 }
 
 /// A store that does as it is told, and tells of each attempt.

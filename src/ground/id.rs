@@ -65,6 +65,11 @@ generational!(
 pub struct MountId(pub(crate) u16);
 
 impl MountId {
+    /// The mount with this place in the order of mounting. One that is not there names nothing.
+    pub const fn from_index(index: u16) -> Self {
+        Self(index)
+    }
+
     /// The mount's place in the order of mounting, from 0.
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -2,6 +2,7 @@
 
 use super::{config::Config, event::Events, handle::Handle};
 use crate::{
+    contracts::store::StoreReader,
     ground::{
         counters::Stats,
         error::StartError,
@@ -47,6 +48,8 @@ pub enum Stopped {
 pub struct Server {
     handle: Handle,
     events: Option<Events>,
+    /// In a mutex only so that the server may be shared; whoever locks it takes at once what is there.
+    reader: Mutex<Option<Box<dyn StoreReader>>>,
     addresses: Vec<SocketAddr>,
     stop_timeout: Duration,
     loop_thread: ThreadId,
@@ -96,10 +99,12 @@ impl Server {
             (Some((tx, bytes)), Some(events))
         };
         let mut threads = Vec::new();
+        let mut reader = None;
         let records = match store {
             None => None,
-            Some(store) => {
+            Some(mut store) => {
                 settings.records = true;
+                reader = store.reader();
                 let (tx, rx) = recorder(limits.records, limits.record_bytes, Arc::clone(&wake));
                 let name = format!("{}-rec", thread.name);
                 let settings = ThreadSettings { name, ..ThreadSettings::default() };
@@ -139,6 +144,7 @@ impl Server {
         Ok(Self {
             handle: Handle { mailbox: sender, latest, topics, board },
             events,
+            reader: Mutex::new(reader),
             addresses,
             stop_timeout,
             loop_thread,
@@ -154,6 +160,12 @@ impl Server {
     /// The events asked for by [`Builder::events`](crate::Builder::events), once; `None` when none were asked for, or they were taken before.
     pub fn events(&mut self) -> Option<Events> {
         self.events.take()
+    }
+
+    /// A reader of what the store has committed, once; `None` when there is no store, it cannot be read, or the reader was taken before. It
+    /// is for a thread of the host's, and outlives the server.
+    pub fn store_reader(&self) -> Option<Box<dyn StoreReader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The addresses listened on, in the order given, with the real ports.
