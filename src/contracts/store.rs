@@ -151,7 +151,7 @@ mod tests {
             ticket: RecordTicket(ticket),
             at: Wall::default(),
             stream: "samples".into(),
-            key: if ticket % 3 == 0 { "b" } else { "a" }.into(),
+            key: if ticket.is_multiple_of(3) { "b" } else { "a" }.into(),
             payload: ticket.to_string().into_bytes().into(),
         };
         store.commit(&(1..=20).map(record).collect::<Vec<_>>()).unwrap();
@@ -166,7 +166,7 @@ mod tests {
             query.after = Some(last.ticket);
             read.extend(page.iter().map(|record| record.ticket.0));
         }
-        assert_eq!(read, (1..=20).filter(|ticket| ticket % 3 != 0).collect::<Vec<_>>());
+        assert_eq!(read, (1..=20).filter(|ticket: &u64| !ticket.is_multiple_of(3)).collect::<Vec<_>>());
         query = Query { mount: MountId(1), after: None, ..query };
         assert_eq!(reader.page(&query), Ok(Vec::new()), "another mount's");
     }
