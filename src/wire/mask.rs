@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn text_is_what_std_takes_for_text() {
         let mask = [0x80, 0x12, 0xff, 0x7f];
-        for len in 0..140 {
+        // Under Miri a few lengths, on both sides of a block's end, show what there is to show.
+        let lengths: Vec<usize> = if cfg!(miri) { vec![0, 7, 33, 41] } else { (0..140).collect() };
+        for len in lengths {
             for odd in 0..len {
                 for stray in [&b"\x80"[..], "é".as_bytes(), "한".as_bytes(), b"\xed\xa0\x80"] {
                     let mut plain = vec![b'a'; len];
