@@ -144,6 +144,8 @@ pub(crate) const ROUTES_MAX: usize = 256;
 pub(crate) const ANSWER_HEADERS_MAX: usize = 64;
 /// What a parked connection may send ahead of the decision.
 pub(crate) const PARKED_BYTES_MAX: usize = 16 << 10;
+const _: () =
+    assert!(PARKED_BYTES_MAX <= READ_BUFFER_BYTES, "what a parked client sends ahead fits one read");
 /// What is read and thrown away after an answer that ends a connection, so that the answer is not lost to a
 /// reset.
 pub(crate) const LINGER_BYTES_MAX: usize = 256 << 10;
@@ -166,6 +168,8 @@ pub(crate) const STREAM_BYTES: usize = 64 << 10;
 pub(crate) const CLOSE_REASON_MAX: usize = 123;
 /// Slices in one vectored write.
 pub(crate) const IO_SLICES_MAX: usize = 32;
+const _: () =
+    assert!(IO_SLICES_MAX >= 4, "a write must hold a begun frame, an urgent one and a log's two halves");
 /// One slice of a fan-out, in units of one write each plus one for every 8 KiB; then the loop polls.
 pub(crate) const FANOUT_SLICE_UNITS: usize = 192;
 
@@ -176,6 +180,11 @@ pub(crate) const REFUSAL_SLOTS: usize = 64;
 pub(crate) const LOG_BYTES_MIN: usize = 64 << 10;
 /// The default size of a topic's log.
 pub(crate) const LOG_BYTES_DEFAULT: usize = 1 << 20;
+const _: () = assert!(LOG_BYTES_MIN <= LOG_BYTES_DEFAULT);
+const _: () = assert!(
+    LOG_BYTES_MIN / 4 >= 16 << 10,
+    "a message of 16 KiB must fit the smallest log, a quarter of which it may take"
+);
 /// Frames that a log indexes at most.
 pub(crate) const LOG_FRAMES_MAX: usize = 64 << 10;
 /// Keys of one keyed topic.
@@ -188,7 +197,8 @@ pub(crate) const KEYED_BYTES_MAX: usize = 4 << 20;
 pub(crate) const EVENTS_RESERVED: usize = 128;
 /// The smallest outlet: the reserve, and as much again for the rest.
 pub(crate) const EVENTS_MIN: usize = 2 * EVENTS_RESERVED;
-/// Keys of state events that may wait, beside one for each connection.
+const _: () = assert!(EVENTS_RESERVED < EVENTS_MIN, "state events and notices would never find room");
+/// Keys of state events that may wait, beside two for each connection.
 pub(crate) const STATE_KEYS_MAX: usize = 16 << 10;
 
 /// A contract that panics this often within [`PANIC_WINDOW`] is retired.
@@ -205,6 +215,8 @@ pub(crate) const STORE_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const SPARE_STOP_TIME: Duration = Duration::from_millis(500);
 /// How long a stop waits for a thread to return once it has nothing left to do; a store may be at a disk.
 pub(crate) const WORKER_STOP_TIME: Duration = Duration::from_secs(5);
+const _: () =
+    assert!(STORE_RETRY.as_millis() < STORE_WAIT.as_millis(), "it must be tried before it is given up");
 /// How long a store that is down is left alone before it is tried again.
 pub(crate) const STORE_RETRY: Duration = Duration::from_millis(100);
 /// Batches whose outcome is taken from the recorder in one turn.
