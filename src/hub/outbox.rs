@@ -2,10 +2,15 @@
 
 use std::collections::VecDeque;
 
+/// One frame, or several small ones that were queued one right after another.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    /// The frame's place among all frames of the engine.
+    /// The place of its first frame among all frames of the engine.
     seq: u64,
+    /// The place behind its last frame.
+    next: u64,
+    /// Its length.
+    len: u64,
     /// Where it ends, counted from the lane's beginning.
     end: u64,
 }
@@ -27,6 +32,8 @@ pub(crate) struct Outbox {
 
 /// Consumed bytes are cut off the front when they are at least this many and half of the lane.
 const COMPACT_BYTES: usize = 64 << 10;
+/// Small frames are marked together up to about this many bytes.
+const MERGE_BYTES: usize = 4 << 10;
 /// A lane that grew beyond this is not kept for the next connection.
 const KEEP_BYTES: usize = 16 << 10;
 
@@ -58,7 +65,21 @@ impl Outbox {
         for piece in pieces {
             self.ordered.extend_from_slice(piece);
         }
-        self.marks.push_back(Mark { seq, end: self.gone + self.ordered.len() as u64 });
+        let end = self.gone + self.ordered.len() as u64;
+        match self.marks.back_mut() {
+            // Small frames with nothing queued in between go as one, or their marks would outweigh them.
+            Some(last) if last.next == seq && last.end + MERGE_BYTES as u64 >= end + last.len => {
+                last.len += end - last.end;
+                (last.end, last.next) = (end, seq + 1);
+            }
+            last => {
+                let start = last
+                    .map_or(end - pieces.iter().map(|piece| piece.len() as u64).sum::<u64>(), |last| {
+                        last.end
+                    });
+                self.marks.push_back(Mark { seq, next: seq + 1, end, len: end - start });
+            }
+        }
     }
 
     /// Adds whole frames to the urgent lane.
@@ -126,6 +147,9 @@ impl Outbox {
         if !self.urgent_begun {
             self.urgent.clear();
             self.urgent_sent = 0;
+        } else if self.urgent_sent >= COMPACT_BYTES && self.urgent_sent * 2 >= self.urgent.len() {
+            self.urgent.drain(..self.urgent_sent);
+            self.urgent_sent = 0;
         }
     }
 
@@ -163,7 +187,8 @@ mod tests {
             let mut seq = 0;
             for _ in 0..200 {
                 if rng.bool() {
-                    seq += rng.u64(1..4);
+                    // Never right behind the last: those may go as one.
+                    seq += rng.u64(2..5);
                     let frame: Vec<u8> = (0..rng.usize(1..5_000)).map(|_| rng.u8(..)).collect();
                     outbox.push_ordered(seq, &[&frame[..1], &frame[1..]]);
                     expected.extend_from_slice(&frame);
@@ -178,6 +203,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A flood of small frames costs little more than their bytes.
+    #[test]
+    fn small_frames_in_a_row_share_their_marks() {
+        let mut outbox = Outbox::default();
+        for seq in 0..100_000 {
+            outbox.push_ordered(seq, &[b"ab"]);
+        }
+        assert!(outbox.marks.len() <= 200_000 / MERGE_BYTES + 2, "{}", outbox.marks.len());
+        assert_eq!(outbox.ordered_before(0, u64::MAX).len(), 200_000);
+        outbox.advance_ordered(3);
+        assert!(outbox.mid_frame());
+        outbox.advance_ordered(199_997);
+        assert!(!outbox.mid_frame() && outbox.is_empty());
+    }
+
+    /// What is sent is let go of, also when the lane is never empty.
+    #[test]
+    fn an_urgent_lane_that_is_never_empty_does_not_grow() {
+        let mut outbox = Outbox::default();
+        outbox.push_urgent(&[&[0; 1_000]]);
+        for _ in 0..10_000 {
+            outbox.push_urgent(&[&[0; 1_000]]);
+            outbox.advance_urgent(1_000);
+        }
+        assert!(outbox.urgent.capacity() <= 4 * COMPACT_BYTES, "{}", outbox.urgent.capacity());
     }
 
     #[test]

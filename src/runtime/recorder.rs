@@ -9,6 +9,7 @@ use crate::{
     },
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
@@ -46,7 +47,6 @@ pub(crate) struct RecordReceiver {
 /// Makes a recorder's two ends, for at most `records` records and `bytes_max` payload bytes on their way.
 pub(crate) fn recorder(records: usize, bytes_max: usize, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
     let (tx, rx) = crossbeam_channel::bounded(records);
-    // Each verdict is about at least one record that was on its way, in the queue or in the batch.
     let (verdict_tx, verdict_rx) = crossbeam_channel::bounded(records + RECORD_BATCH_MAX);
     let bytes = Arc::new(AtomicUsize::new(0));
     let ending = Arc::new(AtomicBool::new(false));
@@ -105,9 +105,16 @@ impl RecordReceiver {
             let weight: usize = batch.iter().map(Record::weight_bytes).sum();
             let tickets = batch.drain(..).map(|record| (record.mount, record.ticket)).collect();
             self.bytes.fetch_sub(weight, AcqRel);
-            // There is always room (see `recorder`); when the loop is gone, nobody is left to be told.
-            let _ = self.verdicts.try_send(Verdict { tickets, outcome });
+            // Waits for the loop when it has many verdicts to take: this thread may. When the loop is gone, nobody is left to be told.
+            let verdict = match self.verdicts.try_send(Verdict { tickets, outcome }) {
+                Err(crossbeam_channel::TrySendError::Full(verdict)) => Some(verdict),
+                Ok(()) | Err(crossbeam_channel::TrySendError::Disconnected(_)) => None,
+            };
             self.wake.wake();
+            if let Some(verdict) = verdict {
+                let _ = self.verdicts.send(verdict);
+                self.wake.wake();
+            }
         }
         store.close();
     }
@@ -115,7 +122,13 @@ impl RecordReceiver {
     /// Offers a batch until the store has an answer to it. While it is down nothing is acknowledged, and nothing new is taken.
     fn commit(&self, store: &mut dyn Store, batch: &[Record]) -> Result<(), StoreError> {
         loop {
-            match store.commit(batch) {
+            // A store that panics has refused, whatever state it is in; it is offered the next batch all the same.
+            let committed =
+                catch_unwind(AssertUnwindSafe(|| store.commit(batch))).unwrap_or_else(|payload| {
+                    std::mem::forget(payload);
+                    Err(StoreError::Rejected("the store panicked".into()))
+                });
+            match committed {
                 Err(StoreError::Down(why)) if !self.ending.load(Acquire) => {
                     log::warn!("the store is down, {} records wait: {why}", batch.len());
                     self.rest();
