@@ -415,7 +415,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
         };
         self.stats.records_refused += 1;
-        if self.outstanding.is_empty() {
+        // A store that was given up may never answer: what it refuses is told at once, and nothing piles up behind it.
+        if self.outstanding.is_empty() || self.store_down {
             self.refused_records.push_back((mount, ticket, why));
         } else {
             // Tickets come back in order: behind those that the store has.

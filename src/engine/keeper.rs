@@ -49,7 +49,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.contract_panics += 1;
         let mount = &mut self.mounts[id.index()];
         log::error!("the contract at {} panicked", mount.settings.pattern);
-        mount.contract = None;
+        let broken = mount.contract.take();
+        // Its drop is a stranger's code too.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(broken))) {
+            mem::forget(payload);
+        }
         self.broken.push(id);
     }
 
@@ -112,6 +116,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Tells contracts of ends, and mends what broke, until nothing is left of either.
     pub(super) fn tidy(&mut self) {
+        // A contract that records again when it is refused is told of that in the next turn, not for ever in this one.
+        let mut refusals = self.refused_records.len();
         loop {
             if let Some((slot, id, mount, how)) = self.farewells.pop_front() {
                 self.cause = Some(slot);
@@ -121,7 +127,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                     peer.held_events = peer.held_events.saturating_sub(1);
                 }
                 self.free_if_done(slot);
-            } else if let Some((mount, ticket, why)) = self.refused_records.pop_front() {
+            } else if refusals > 0
+                && let Some((mount, ticket, why)) = self.refused_records.pop_front()
+            {
+                refusals -= 1;
                 self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
             } else if !self.broken.is_empty() {
                 self.mend();

@@ -324,7 +324,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Whether `run` has something to do right away.
     pub(crate) fn has_work(&self) -> bool {
-        !self.ready.is_empty() || !self.dirty.is_empty() || self.board.fanning_out().is_some()
+        !self.ready.is_empty()
+            || !self.dirty.is_empty()
+            || !self.refused_records.is_empty()
+            || self.board.fanning_out().is_some()
     }
 
     /// The server stops: the contracts say their last words, everyone is closed with 1001.

@@ -378,7 +378,7 @@ impl Builder {
             return bad("message_bytes", "it must be at most 1 GiB");
         }
         // Fragments are assembled beside the frame that is being received, and grow by doubling.
-        if limits.partial_bytes_total < 4 * message_bytes {
+        if limits.partial_bytes_total / 4 < message_bytes {
             return bad(
                 "partial_bytes_total",
                 "it must be at least four times message_bytes, or one large message would be shed",

@@ -47,13 +47,15 @@ impl Config {
             } else {
                 2 * limits.records * per_record + 2 * limits.record_bytes
             };
-        let budgets = limits.partial_bytes_total
+        let budgets = limits
+            .partial_bytes_total
             // A lane grows by doubling.
-            + 2 * limits.outbox_bytes_total
-            + limits.detached_bytes_total;
+            .saturating_add(limits.outbox_bytes_total.saturating_mul(2))
+            .saturating_add(limits.detached_bytes_total);
         // While one message is handled: its bytes being moved to a larger buffer, its copy in the effects, and the growth of both.
         let in_hand = 6 * message_bytes + 2 * READ_BUFFER_BYTES;
-        connections * per_connection + fixed + queues + budgets + in_hand
+        let fixed = (connections * per_connection).saturating_add(fixed).saturating_add(in_hand);
+        fixed.saturating_add(queues).saturating_add(budgets)
     }
 }
 

@@ -107,7 +107,8 @@ impl Server {
                 reader = store.reader();
                 let (tx, rx) = recorder(limits.records, limits.record_bytes, Arc::clone(&wake));
                 let name = format!("{}-rec", thread.name);
-                let settings = ThreadSettings { name, ..ThreadSettings::default() };
+                let affinity = thread.affinity.clone();
+                let settings = ThreadSettings { name, affinity, ..ThreadSettings::default() };
                 threads.push(spawn(settings, "start the recorder's thread", move || rx.run(store))?);
                 Some(tx)
             }
@@ -134,8 +135,9 @@ impl Server {
         let (ended_tx, ended) = crossbeam_channel::bounded(1);
         let on_loop = Arc::clone(&board);
         let running = spawn(thread, "start the loop's thread", move || {
+            // Also when the loop dies of a panic: then nothing more is taken.
+            let _ended = EndGuard(on_loop);
             let how = Reactor::new(parts).run();
-            on_loop.end();
             // The host may have dropped its end.
             let _ = ended_tx.try_send(how);
         })?;
@@ -222,6 +224,15 @@ impl Server {
         }
         ending.outcome = Some(outcome);
         outcome
+    }
+}
+
+/// Says that the loop has ended, however it did.
+struct EndGuard(Arc<Board>);
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
