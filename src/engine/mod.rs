@@ -297,6 +297,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         !self.board.is_saturated() && !self.feeding_is_blocked()
     }
 
+    /// Whether newest values may be taken: while a fan-out must come first, they are better replaced where they wait. The fan-out keeps the driver awake.
+    pub(crate) fn takes_values(&self) -> bool {
+        !self.board.is_saturated()
+    }
+
     /// Reads, deadlines, writes.
     pub(crate) fn run(&mut self) {
         self.drain_events();

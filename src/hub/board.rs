@@ -62,8 +62,12 @@ pub(crate) struct TopicState {
     pub(crate) pass: usize,
     /// The log's head when the current pass began.
     pass_head: u64,
+    /// The log's end then.
+    pass_end: u64,
     /// The head when the last complete pass began: everyone who can read has been offered what came before.
     offered_head: u64,
+    /// The same in frames.
+    offered_end: u64,
     in_pass: bool,
     /// No cursor stands before this frame. A lower bound, made exact by each settling.
     low_water: u64,
@@ -149,7 +153,9 @@ impl Board {
             subscribers: Vec::new(),
             pass: 0,
             pass_head: 0,
+            pass_end: 0,
             offered_head: 0,
+            offered_end: 0,
             in_pass: false,
             low_water: 0,
             retained: None,
@@ -251,10 +257,12 @@ impl Board {
             topic.in_pass = true;
             topic.pass = 0;
             topic.pass_head = topic.log.head();
+            topic.pass_end = topic.log.end();
             if topic.subscribers.is_empty() {
                 // Nobody to offer it to: the pass is over before it began.
                 topic.in_pass = false;
                 topic.offered_head = topic.log.head();
+                topic.offered_end = topic.log.end();
                 return;
             }
             self.dirty.push_back(slot);
@@ -267,6 +275,7 @@ impl Board {
         self.dirty.iter().any(|&slot| {
             let topic = self.at_ref(slot);
             topic.log.head() - topic.offered_head > topic.spec.lag_bytes() / 2
+                || topic.log.end() - topic.offered_end > Log::frames_max(topic.spec.log_bytes) as u64 / 4
         })
     }
 
@@ -281,6 +290,7 @@ impl Board {
         let topic = self.at(slot);
         topic.in_pass = false;
         topic.offered_head = topic.pass_head;
+        topic.offered_end = topic.pass_end;
         if topic.log.head() != topic.pass_head {
             // Published to meanwhile: those visited early have not been offered that.
             self.mark(slot);

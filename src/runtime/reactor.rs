@@ -401,9 +401,11 @@ impl Reactor {
 
     fn take_commands(&mut self) {
         let (latest, topics, engine) = (&self.latest, &self.latest_topics, &mut self.engine);
-        latest.take(|slot, payload| {
-            engine.command(Command::Publish { topic: topics[slot], key: None, payload });
-        });
+        if engine.takes_values() {
+            latest.take(|slot, payload| {
+                engine.command(Command::Publish { topic: topics[slot], key: None, payload });
+            });
+        }
         for _ in 0..COMMANDS_PER_TURN {
             if !self.engine.takes_commands() {
                 break;
