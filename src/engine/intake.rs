@@ -84,9 +84,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let kept = peer.partial.len();
             let in_place = kept > PREFIX_BYTES_MAX || matches!(peer.phase, Phase::Parked(_));
             let from = if in_place { 0 } else { kept };
-            let room = buffer.len() - from;
+            // Whoever is parked may send ahead so much and no more.
+            let to = match peer.phase {
+                Phase::Parked(_) => PARKED_BYTES_MAX - kept,
+                _ => buffer.len(),
+            };
+            let room = to - from;
             self.stats.reads += 1;
-            let n = match transport.read(&mut buffer[from..]) {
+            let n = match transport.read(&mut buffer[from..to]) {
                 Ok(0) => {
                     peer.readable = false;
                     peer.ended = true;

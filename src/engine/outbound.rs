@@ -25,7 +25,6 @@ pub(crate) enum StateKey {
 pub(crate) struct Outbound {
     /// Lossless ones, with the slot that is held for them. Only what could not be prevented by pausing gets here.
     backlog: VecDeque<(Event, Option<u32>)>,
-    backlog_bytes: usize,
     /// State events, with the keys in the order in which they began to wait.
     /// A place without an event is that of one that has come to nothing.
     pending: HashMap<StateKey, Option<Event>>,
@@ -62,7 +61,6 @@ impl Outbound {
         } else {
             event
         };
-        self.backlog_bytes += event.weight_bytes();
         self.backlog.push_back((event, held));
         true
     }
@@ -125,11 +123,9 @@ impl Outbound {
     /// Hands over what there is room for, and calls `freed` with each slot that was held for an event.
     pub(crate) fn drain(&mut self, ports: &mut impl Ports, stats: &mut Stats, mut freed: impl FnMut(u32)) {
         while let Some((event, held)) = self.backlog.pop_front() {
-            let weight = event.weight_bytes();
             match ports.send_event(event) {
                 Ok(()) => {
                     stats.events += 1;
-                    self.backlog_bytes -= weight;
                     if let Some(slot) = held {
                         freed(slot);
                     }

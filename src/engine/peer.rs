@@ -11,7 +11,7 @@ use crate::{
 };
 use core::net::SocketAddr;
 
-/// Where a connection stands. Every change of phase goes through the engine's `enter`, which sets the deadline that belongs to it.
+/// Where a connection stands. Whoever changes the phase sets the deadline that belongs to it.
 #[derive(Debug)]
 pub(crate) enum Phase {
     /// Waiting for the end of a request head.

@@ -60,7 +60,7 @@ stats! {
     refused_mount,
     /// Handshakes refused with 503 because `parked` were waiting.
     refused_parked,
-    /// Parked handshakes the host did not decide in time, or decided too late.
+    /// Parked handshakes and requests that the host did not decide or answer in time.
     parked_expired,
     /// Requests refused with 503 because the server was stopping.
     refused_stopping,

@@ -20,7 +20,7 @@ pub enum ConfigError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Two mounts, or a mount and a route for GET, on patterns that match the same paths.
+    /// Two mounts, or two routes for one method, on patterns that match the same paths.
     PatternTaken {
         /// The pattern given second.
         pattern: String,

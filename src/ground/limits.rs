@@ -108,8 +108,7 @@ impl Default for Limits {
     }
 }
 
-/// The most connections a server can be set to: a slot must fit 24 bits, so that a poll token holds it and
-/// some of its generation on 32-bit machines too.
+/// The most connections a server can be set to: far beyond what one loop serves, and far below what a slot number holds.
 pub(crate) const CONNECTIONS_MAX: usize = 1 << 20;
 /// Connection slots are allocated in chunks of this many and never moved.
 pub(crate) const SLOT_CHUNK: usize = 256;
