@@ -110,7 +110,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if counted != mounts || addresses != self.addresses {
             return Err(format!("connections of mounts {mounts:?} {counted:?}, of addresses {addresses:?}"));
         }
-        if !self.farewells.is_empty() || !self.broken.is_empty() || !self.refused_records.is_empty() {
+        if !self.farewells.is_empty() || !self.broken.is_empty() {
             return Err("something is left to tidy".into());
         }
         self.board.check()

@@ -88,6 +88,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         // What is at hand but was not looked at may hold the peer's close.
         peer.unparsed |= !peer.partial.is_empty();
         (peer.paused, peer.choked) = (false, false);
+        // A place of its own: marked together with a frame before it, it could leave ahead of what is urgent.
+        self.board.next_seq();
         self.queue_ordered(slot, &[close_frame(code, reason).as_slice()]);
         self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
         self.report_end(slot, mount, Closed { cause, code });
@@ -106,6 +108,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if let Phase::Open(mount, receiver) = mem::replace(&mut peer.phase, Phase::Over) {
             peer.phase = Phase::Closing { mount, receiver, answered: true };
             (peer.paused, peer.choked) = (false, false);
+            self.board.next_seq(); // as in `begin_close`
             self.queue_ordered(slot, &[close.reply.as_slice()]);
             self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
             let code = close.code.unwrap_or(CloseCode::NO_STATUS);
