@@ -38,7 +38,7 @@ pub use contracts::{
     effects::{Effect, Effects, EventClass},
     gate::{Gate, Verdict},
     route::{Reply, Route, RouteContext},
-    store::{MemoryStore, Query, Record, Store, StoreError, StoreReader},
+    store::{MemoryStore, Page, Position, Query, Record, Store, StoreError, StoreReader},
 };
 pub use engine::{
     command::Decision,

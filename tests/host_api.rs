@@ -945,14 +945,13 @@ fn what_is_stored_is_read_back_by_the_hosts_own_thread() {
     let mut reader = server.store_reader().expect("a store that can be read");
     assert!(server.store_reader().is_none(), "it is given once");
     drop(server);
-    let mount = andon::MountId::from_index(0);
-    let mut query = Query { mount, stream: "samples".into(), key: "k".into(), after: None, limit: 4 };
-    let mut read = Vec::new();
+    let query = Query::new("/", "samples", "k").with_limit(4);
+    let (mut read, mut after) = (Vec::new(), None);
     loop {
-        let page = reader.page(&query).unwrap();
-        let Some(last) = page.last() else { break };
-        query.after = Some(last.ticket);
-        read.extend(page.iter().map(|record| String::from_utf8_lossy(&record.payload).into_owned()));
+        let page = reader.page(&query, after).unwrap();
+        let Some(end) = page.end else { break };
+        after = Some(end);
+        read.extend(page.records.iter().map(|record| String::from_utf8_lossy(&record.payload).into_owned()));
     }
     assert_eq!(read, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
 }

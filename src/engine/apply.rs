@@ -30,6 +30,7 @@ use crate::{
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 /// Asks the contract that owns a topic for its snapshot.
@@ -129,6 +130,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             Op::Record { ticket, stream, key, payload } => {
                 let record = Record {
+                    contract: Arc::clone(&self.mounts[mount.index()].name),
                     mount,
                     ticket,
                     at: self.now.wall,

@@ -14,7 +14,7 @@ use crate::{
     },
     hub::topic::Topic,
 };
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 /// See the module.
 pub(crate) struct Settings {
@@ -46,6 +46,8 @@ pub(crate) struct RouteSettings {
 /// One mount, at work.
 pub(crate) struct Mount {
     pub(crate) settings: MountSettings,
+    /// Its pattern, as its records carry it.
+    pub(crate) name: Arc<str>,
     /// `None` while it is being built, and when it is retired.
     pub(crate) contract: Option<Box<dyn Contract>>,
     pub(crate) connections: usize,
@@ -62,6 +64,7 @@ pub(crate) struct Mount {
 impl Mount {
     pub(crate) fn new(settings: MountSettings) -> Self {
         Self {
+            name: settings.pattern.as_str().into(),
             settings,
             contract: None,
             connections: 0,

@@ -82,6 +82,18 @@ impl MountId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordTicket(pub(crate) u64);
 
+impl RecordTicket {
+    /// The ticket's number: 1 for the first of a run of the server.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The ticket with this number. One that was not given out names nothing.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
