@@ -34,6 +34,7 @@ mod sim;
 mod wire;
 
 pub use contracts::{
+    admission::Admission,
     contract::{Contract, ContractFactory, Hello, Setup, SnapshotMessages},
     effects::{Effect, Effects, EventClass},
     gate::{Gate, Verdict},
@@ -42,7 +43,7 @@ pub use contracts::{
 };
 pub use engine::{
     command::Decision,
-    event::{AskedRequest, Event, EventMask, RefusalCause},
+    event::{Client, Event, EventMask, RefusalCause},
     transport::Transport,
 };
 pub use ground::{
@@ -67,6 +68,7 @@ pub use hub::{
 };
 pub use runtime::thread::SchedulingPolicy;
 pub use wire::{
+    owned::OwnedRequest,
     request::{Method, Request},
     response::{BodyStream, Pulled, Response},
 };

@@ -5,8 +5,8 @@
 mod support;
 
 use andon::{
-    BodyStream, Builder, Identity, Method, MountOptions, Pulled, Reply, Response, RouteContext, Server,
-    Setup, Verdict,
+    Admission, BodyStream, Builder, Identity, Method, MountOptions, Pulled, Reply, Response, RouteContext,
+    Server, Setup, Verdict,
 };
 use std::{
     net::Shutdown,
@@ -222,14 +222,18 @@ fn gates_refuse_mounts_and_routes() {
 fn a_contract_refuses_with_an_answer_of_its_own() {
     let (_server, addr) = start(Server::builder().mount("/{room}", |_: &mut Setup<'_>| {
         Script::new().admit(|hello| match hello.request.param("room") {
-            Some("open") => Ok(()),
+            Some("open") => {
+                Ok(Admission::new().with_header("X-Room", "open").with_header("Sec-WebSocket-Protocol", "no"))
+            }
             _ => Err(Response::text(409, "the room is closed").with_header("X-Room", "closed")),
         })
     }));
     let mut client = Client::connect(addr);
     let answer = client.ask(&upgrade_head("/shut", ""));
     assert_eq!((answer.status, answer.header("x-room")), (409, Some("closed")));
-    client.upgrade("/open");
+    let answer = client.ask(&upgrade_head("/open", ""));
+    assert_eq!((answer.status, answer.header("x-room")), (101, Some("open")));
+    assert_eq!(answer.header("sec-websocket-protocol"), None, "the server's own");
 }
 
 /// Tries again until there is room.
@@ -334,7 +338,7 @@ fn a_panic_in_a_route_a_gate_or_an_admission_is_answered_with_500() {
             .mount("/admit", |_: &mut Setup<'_>| {
                 Script::new().admit(|_| {
                     broken();
-                    Ok(())
+                    Ok(Admission::new())
                 })
             }),
     );

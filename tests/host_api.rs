@@ -251,8 +251,11 @@ fn a_host_sends_to_and_closes_the_connections_it_hears_of() {
     let (mut server, addr) = start(Server::builder().mount("/", echo).events(EventMask::CONNECTIONS));
     let (handle, events) = (server.handle(), server.events().unwrap());
     assert!(server.events().is_none(), "there is one end");
-    let mut client = Client::open(addr, "/");
-    let conn = next_opened(&events);
+    let mut client = Client::open(addr, "/?secret=1");
+    let opened = next(&events);
+    let Event::Opened { conn, mount, client: who, .. } = opened else { panic!("{opened:?}") };
+    assert_eq!((mount, &*who.path, who.subprotocol), (server.mount("/").unwrap(), "/", None));
+    assert!(who.peer.ip().is_loopback() && who.identity.is_anonymous());
     handle.send(conn, "one").unwrap();
     handle.send(conn, vec![2]).unwrap();
     client.expect_text("one");
@@ -548,9 +551,11 @@ fn a_host_decides_about_a_handshake_from_another_thread() {
     let handle = server.handle();
     let deciding = std::thread::spawn(move || {
         for event in events.iter() {
-            let Event::Asked { conn, request } = event else { panic!("{event:?}") };
+            let Event::Asked { conn, request, .. } = event else { panic!("{event:?}") };
             assert_eq!((request.method, request.path.as_str()), (Method::Get, "/ws/7"));
-            assert!(request.headers.iter().any(|(name, value)| name == "Cookie" && value == "a=b"));
+            request.with(|request| {
+                assert_eq!((request.cookie("a"), request.param("code")), (Some("b"), Some("7")))
+            });
             let decision = match request.query.as_deref() {
                 Some("who=anna") => Decision::Allow(Identity::new("u1").with_name("Anna")),
                 _ => Decision::Refuse(Response::text(403, "the host says no")),
@@ -640,6 +645,35 @@ fn an_answer_may_come_later_from_another_thread() {
     client.send(request);
     let answer = client.answer();
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "nobody answered");
+}
+
+#[test]
+fn a_revoked_identity_is_out_at_once() {
+    let gate = |_: andon::Now, request: &andon::Request<'_>| {
+        Verdict::Allow(Identity::new(request.query("who").unwrap_or_default()))
+    };
+    let waits = |_: &RouteContext<'_>, _: &andon::Request<'_>, _: &[u8]| Reply::Later;
+    let (server, addr) =
+        start(Server::builder().mount_with("/ws/", MountOptions::new().gate(gate), echo).route_with_gate(
+            Method::Get,
+            "/later",
+            gate,
+            waits,
+        ));
+    let mut anna = Client::open(addr, "/ws?who=anna");
+    let mut other = Client::open(addr, "/ws?who=otto");
+    let mut asking = Client::connect(addr);
+    asking.send("GET /later?who=anna HTTP/1.1\r\nHost: h\r\n\r\n");
+    stats_until(&server.handle(), "it waits", |stats| stats.parked == 1);
+    server.handle().revoke("anna").unwrap();
+    assert_eq!(anna.expect_close(1008), "the identity is revoked");
+    assert_eq!(asking.answer().status, 403);
+    other.text("still here");
+    other.expect_text("still here");
+    let stats = stats_until(&server.handle(), "both are counted", |stats| stats.closed_revoked == 1);
+    assert_eq!((stats.closed, stats.answered_403, stats.parked), (1, 1, 0));
+    assert_eq!(server.mount("/ws"), Some(andon::MountId::from_index(0)));
+    assert_eq!(server.mount("/other"), None);
 }
 
 #[test]

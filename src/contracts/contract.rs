@@ -1,10 +1,10 @@
 //! The public traits of a contract: what comes in, and who builds it.
 
-use super::effects::Effects;
+use super::{admission::Admission, effects::Effects, store::StoreError};
 use crate::{
     ground::{
         close::Closed,
-        frame::Message,
+        frame::{self, Header, Message, Payload},
         id::{ConnId, MountId, RecordTicket, TopicId},
         time::Now,
     },
@@ -12,8 +12,6 @@ use crate::{
     wire::{request::Request, response::Response},
 };
 use std::any::Any;
-
-use super::store::StoreError;
 
 /// Who connects, and with what request.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +23,19 @@ pub struct Hello<'a> {
     pub identity: &'a Identity,
     /// The subprotocol that was agreed on, one of those given to the mount.
     pub subprotocol: Option<&'a str>,
+}
+
+impl<'a> Hello<'a> {
+    /// A greeting for a test of a contract; the request comes from an [`OwnedRequest`](crate::OwnedRequest).
+    pub fn new(request: &'a Request<'a>, identity: &'a Identity) -> Self {
+        Self { request, identity, subprotocol: None }
+    }
+
+    /// With a subprotocol agreed on.
+    #[must_use]
+    pub fn with_subprotocol(self, subprotocol: &'a str) -> Self {
+        Self { subprotocol: Some(subprotocol), ..self }
+    }
 }
 
 /// A state machine that speaks with the clients of one mount.
@@ -72,9 +83,12 @@ pub struct Hello<'a> {
 /// ```
 pub trait Contract: Send {
     /// A client asks to be let in. The answer to `Err` goes to it as it is; nothing else of it is heard then.
-    fn admit(&mut self, now: Now, hello: &Hello<'_>) -> Result<(), Response> {
-        let _ = (now, hello);
-        Ok(())
+    ///
+    /// The WebSocket does not exist yet: what is sent to `peer` here goes nowhere, and is counted in
+    /// [`Stats::effects_stale`](crate::Stats::effects_stale). Other effects are carried out whatever the answer.
+    fn admit(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) -> Result<Admission, Response> {
+        let _ = (fx, peer, hello);
+        Ok(Admission::new())
     }
 
     /// The WebSocket is open; what is sent from here on reaches the client.
@@ -144,7 +158,12 @@ pub struct Setup<'a> {
     pub(crate) host_topics: &'a [(String, TopicId)],
 }
 
-impl Setup<'_> {
+impl<'a> Setup<'a> {
+    /// What a test gives to a factory: as of the first mount, with the host's topics. Declare those by [`Effects::declare`].
+    pub fn for_test(effects: &'a mut Effects, host_topics: &'a [(String, TopicId)]) -> Self {
+        Self { effects, mount: MountId(0), host_topics }
+    }
+
     /// The mount.
     pub fn mount(&self) -> MountId {
         self.mount
@@ -169,16 +188,39 @@ impl Setup<'_> {
 /// The messages of a snapshot, in order.
 #[derive(Debug, Default)]
 pub struct SnapshotMessages {
+    /// Encoded frames.
     pub(crate) bytes: Vec<u8>,
+    count: usize,
 }
 
 impl SnapshotMessages {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The messages, for tests of contracts.
+    pub fn to_vec(&self) -> Vec<Payload> {
+        frame::messages(&self.bytes)
+    }
+
     /// Adds one message.
     pub fn push<'m>(&mut self, message: impl Into<Message<'m>>) {
         let message = message.into();
         let payload = message.as_bytes();
-        let header = crate::ground::frame::Header::new(message.opcode(), payload.len());
+        let header = Header::new(message.opcode(), payload.len());
         self.bytes.extend_from_slice(header.as_slice());
         self.bytes.extend_from_slice(payload);
+        self.count += 1;
     }
 }

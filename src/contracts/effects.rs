@@ -92,6 +92,26 @@ impl Effects {
 
     /// Effects that nobody carries out, for testing a contract on its own: call its methods, then look at
     /// [`drain`](Self::drain). [`unique`](Self::unique) counts up from 1.
+    ///
+    /// ```
+    /// use andon::{ConnId, Contract, Effect, Effects, Hello, Identity, Message, Method, Now, OwnedRequest};
+    ///
+    /// struct Greeter;
+    ///
+    /// impl Contract for Greeter {
+    ///     fn opened(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) {
+    ///         fx.send(peer, hello.identity.name().unwrap_or("stranger"));
+    ///     }
+    ///     fn message(&mut self, _: &mut Effects, _: ConnId, _: Message<'_>) {}
+    /// }
+    ///
+    /// let (mut fx, peer) = (Effects::for_test(Now::default()), ConnId::from_bits(1));
+    /// let who = Identity::new("7").with_name("Anna");
+    /// OwnedRequest::new(Method::Get, "/ws").with(|request| {
+    ///     Greeter.opened(&mut fx, peer, &Hello::new(request, &who));
+    /// });
+    /// assert_eq!(fx.drain(), [Effect::Send { to: peer, message: "Anna".into(), urgent: false }]);
+    /// ```
     pub fn for_test(now: Now) -> Self {
         let mut last = 0;
         let entropy = move || {

@@ -1,5 +1,6 @@
 //! Floor 3: contracts, the sans-IO state machines that speak with clients.
 
+pub(crate) mod admission;
 pub(crate) mod contract;
 pub(crate) mod effects;
 pub(crate) mod gate;

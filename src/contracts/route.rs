@@ -22,6 +22,13 @@ pub struct RouteContext<'a> {
     pub stopping: bool,
 }
 
+impl<'a> RouteContext<'a> {
+    /// What surrounds a request in a test of a route.
+    pub fn new(now: Now, conn: ConnId, identity: &'a Identity, stats: &'a Stats) -> Self {
+        Self { now, conn, identity, stats, stopping: false }
+    }
+}
+
 /// A route's answer.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -474,6 +474,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
                 _ => self.stats.commands_stale += 1,
             },
+            Command::Revoke { subject } => self.revoke(&subject),
             Command::Decide { conn, decision } => self.decided(conn, decision),
             Command::Answer { conn, response } => self.answered(conn, response),
             Command::Resume { conn } => {

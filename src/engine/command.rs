@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Decide { conn: ConnId, decision: Decision },
     Answer { conn: ConnId, response: Response },
     Resume { conn: ConnId },
+    Revoke { subject: Box<str> },
 }
 
 impl Command {
@@ -40,6 +41,7 @@ impl Command {
             Command::Publish { payload, key, .. } => payload.len() + key.as_ref().map_or(0, |key| key.len()),
             Command::Send { payload, .. } => payload.len(),
             Command::Close { reason, .. } => reason.len(),
+            Command::Revoke { subject } => subject.len(),
             Command::Answer { response, .. } => response.weight_bytes(),
             Command::Decide { .. } | Command::Contract { .. } | Command::Resume { .. } => 0,
         }
@@ -56,6 +58,7 @@ impl fmt::Debug for Command {
             Command::Decide { .. } => "Decide",
             Command::Answer { .. } => "Answer",
             Command::Resume { .. } => "Resume",
+            Command::Revoke { .. } => "Revoke",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     command::Command,
-    event::Event,
+    event::{Client, Event},
     outbound::StateKey,
     peer::{Peer, SubRef},
     queue,
@@ -13,7 +13,10 @@ use crate::{
     ground::{
         close::Closed,
         id::{ConnId, MountId},
-        limits::{KEYED_BYTES_MAX, LOG_BYTES_MIN, Limits, READ_BUFFER_BYTES, SLOT_CHUNK, SPARE_OUTBOXES},
+        limits::{
+            CLIENT_PATH_MAX, KEYED_BYTES_MAX, LOG_BYTES_MIN, Limits, READ_BUFFER_BYTES, SLOT_CHUNK,
+            SPARE_OUTBOXES,
+        },
         time::Tick,
     },
     hub::{board::Subscriber, deadlines::Deadlines, log::Log, outbox::Outbox, topic::Topic},
@@ -46,6 +49,8 @@ impl Costs {
                     + lists
                     + maps
                     + 2 * size_of::<Event>())
+            // An opening that the host has not taken yet.
+            + size_of::<Client>() + CLIENT_PATH_MAX + 64
             // What is allocated beside the budgets while a request is looked at: its phase, a small answer.
             + 1_024;
         // Each log with its index; the newest value and the snapshot of each topic beside it. A log is at least so large that there are not more topics.

@@ -3,7 +3,7 @@
 use super::{
     Engine, busy,
     command::Decision,
-    event::{AskedRequest, Event, EventMask, RefusalCause},
+    event::{Client, Event, EventMask, RefusalCause},
     outbound::StateKey,
     peer::{Answer, Asked, Awaits, Pending, Phase},
     ports::Ports,
@@ -42,6 +42,15 @@ enum Target {
     Mount(MountId),
     Route(usize),
     Refused(Response),
+}
+
+impl Target {
+    fn mount(&self) -> Option<MountId> {
+        match self {
+            Target::Mount(mount) => Some(*mount),
+            Target::Route(_) | Target::Refused(_) => None,
+        }
+    }
 }
 
 /// Who the gate says it is.
@@ -113,14 +122,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         match &target {
             Target::Refused(_) => {}
             Target::Mount(mount) => {
-                let mount = &self.mounts[mount.index()];
+                let id = *mount;
+                let mount = &self.mounts[id.index()];
                 if let Err(fault_) = upgrade::check(head) {
                     let response = fault(fault_.status(), fault_.message(), fault_.headers());
                     self.answer_to(slot, head, asked, response);
                     return;
                 }
                 if mount.connections >= mount.settings.connections_max {
-                    self.count_refusal(RefusalCause::Mount, addr);
+                    self.count_refusal(RefusalCause::Mount, Some(id), addr);
                     self.answer_to(slot, head, asked, busy("this path has as many connections as it takes"));
                     return;
                 }
@@ -138,12 +148,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             None => match self.identify(&target, &request) {
                 Entry::As(identity) => identity,
                 Entry::Refused(response) => {
-                    self.count_refusal(RefusalCause::Gate, addr);
+                    self.count_refusal(RefusalCause::Gate, target.mount(), addr);
                     self.answer_to(slot, head, asked, response);
                     return;
                 }
                 Entry::Ask => {
-                    self.ask(slot, bytes, &request);
+                    self.ask(slot, bytes, target.mount(), &request);
                     return;
                 }
             },
@@ -233,7 +243,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     // ---- waiting -------------------------------------------------------------------------------------
 
-    fn ask(&mut self, slot: u32, bytes: &[u8], request: &Request<'_>) {
+    fn ask(&mut self, slot: u32, bytes: &[u8], mount: Option<MountId>, request: &Request<'_>) {
         let Some(peer) = self.peers.at(slot) else { return };
         let (conn, addr) = (peer.id, peer.addr);
         if !self.settings_events.contains(EventMask::ASKS) {
@@ -242,11 +252,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             return;
         }
         if self.parked >= self.limits.parked {
-            self.count_refusal(RefusalCause::Parked, addr);
+            self.count_refusal(RefusalCause::Parked, mount, addr);
             self.refuse(slot, 503, "too many connections wait for a decision; try again later");
             return;
         }
-        let event = Event::Asked { conn, request: Box::new(AskedRequest::of(request)) };
+        let event = Event::Asked { conn, mount, request: Box::new(request.into()) };
         if !self.outbound.notice(&mut self.ports, &mut self.stats, event) {
             self.refuse(slot, 503, "the server is too busy to decide about this connection; try again later");
             return;
@@ -372,32 +382,31 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     ) {
         // Checked before; the key is what is needed of it.
         let Ok(upgrade::Upgrade { key }) = upgrade::check(head) else { return };
-        let now = self.now;
-        let mount = &mut self.mounts[id.index()];
+        let mount = &self.mounts[id.index()];
         let subprotocol =
             upgrade::choose_subprotocol(request, &mount.settings.subprotocols).map(str::to_owned);
         let hello = Hello { request, identity: &identity, subprotocol: subprotocol.as_deref() };
-        let Some(contract) = mount.contract.as_deref_mut() else { return };
-        match catch_unwind(AssertUnwindSafe(|| contract.admit(now, &hello))) {
-            Ok(Ok(())) => {}
-            Ok(Err(response)) => {
-                self.count_refusal(RefusalCause::Contract, request.peer);
+        let Some(conn) = self.peers.at(slot).map(|peer| peer.id) else { return };
+        let mut said = None;
+        self.with_contract(id, |contract, fx| said = Some(contract.admit(fx, conn, &hello)));
+        // What it said beside may have broken it.
+        let admission = match said.filter(|_| self.mounts[id.index()].contract.is_some()) {
+            Some(Ok(admission)) => admission,
+            Some(Err(response)) => {
+                self.count_refusal(RefusalCause::Contract, Some(id), request.peer);
                 self.answer_to(slot, head, asked, response);
                 return;
             }
-            Err(payload) => {
-                self.broke(id, payload);
+            None => {
                 self.answer_to(slot, head, asked, fault(500, "the server failed", &[]));
                 return;
             }
-        }
+        };
         let mut answer = Vec::with_capacity(192);
-        upgrade::accept_101(key, subprotocol.as_deref(), &mut answer);
+        upgrade::accept_101(key, subprotocol.as_deref(), admission.headers(), &mut answer);
         let Some(peer) = self.peers.at_mut(slot) else { return };
-        let conn = peer.id;
         peer.phase = Phase::Open(id, Receiver::new());
         peer.identity = identity.clone();
-        let addr = peer.addr;
         self.mounts[id.index()].connections += 1;
         self.stats.open += 1;
         self.stats.opened += 1;
@@ -412,8 +421,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.expiries.insert((at, conn));
             self.expiry_of.insert(conn, at);
         }
-        self.state_event(StateKey::Opened(slot), Event::Opened { conn, mount: id, peer: addr });
         let hello = Hello { request, identity: &identity, subprotocol: subprotocol.as_deref() };
+        if self.settings_events.contains(EventMask::CONNECTIONS) {
+            let client = Box::new(Client::of(&hello));
+            self.state_event(StateKey::Opened(slot), Event::Opened { conn, mount: id, client });
+        }
         self.with_contract(id, |contract, fx| contract.opened(fx, conn, &hello));
     }
 
@@ -447,7 +459,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             Ok(Reply::Now(response)) => self.answer(slot, asked, response),
             Ok(Reply::Later) => {
                 if self.parked >= self.limits.parked {
-                    self.count_refusal(RefusalCause::Parked, request.peer);
+                    self.count_refusal(RefusalCause::Parked, None, request.peer);
                     // Not kept alive: the route may have asked the host for an answer, which must not meet the next request.
                     let asked = Asked { keep_alive: false, ..asked };
                     self.answer(slot, asked, busy("too many requests wait for an answer; try again later"));

@@ -1,13 +1,15 @@
 //! What the host is told.
 
 use crate::{
-    contracts::effects::EventClass,
+    contracts::{contract::Hello, effects::EventClass},
     ground::{
         close::Closed,
         frame::Payload,
         id::{ConnId, MountId},
+        limits::CLIENT_PATH_MAX,
     },
-    wire::request::{Method, Request},
+    hub::identity::Identity,
+    wire::owned::OwnedRequest,
 };
 use core::net::SocketAddr;
 use std::ops::BitOr;
@@ -55,33 +57,29 @@ impl BitOr for EventMask {
     }
 }
 
-/// A request as the host sees it when it is asked to decide: an owned copy.
+/// Who has opened a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AskedRequest {
-    /// The method.
-    pub method: Method,
-    /// The path as sent.
-    pub path: String,
-    /// The query as sent.
-    pub query: Option<String>,
-    /// The headers in order; values that are no UTF-8 are left out.
-    pub headers: Vec<(String, String)>,
-    /// The client's address.
+pub struct Client {
+    /// Its address.
     pub peer: SocketAddr,
+    /// The path as it was asked for, without the query; cut after 256 bytes.
+    pub path: Box<str>,
+    /// Who it is, as the mount's gate or the host decided.
+    pub identity: Identity,
+    /// The subprotocol that was agreed on.
+    pub subprotocol: Option<Box<str>>,
 }
 
-impl AskedRequest {
-    pub(crate) fn of(request: &Request<'_>) -> Self {
-        let header = |header: &httparse::Header<'_>| {
-            Some((header.name.to_owned(), std::str::from_utf8(header.value).ok()?.trim().to_owned()))
-        };
+impl Client {
+    pub(crate) fn of(hello: &Hello<'_>) -> Self {
+        let path = hello.request.path();
+        let cut = (0..=path.len().min(CLIENT_PATH_MAX)).rev().find(|&at| path.is_char_boundary(at));
         Self {
-            method: request.method,
-            path: request.path.to_owned(),
-            query: request.query.map(str::to_owned),
-            headers: request.headers.iter().filter_map(header).collect(),
-            peer: request.peer,
+            peer: hello.request.peer(),
+            path: path[..cut.unwrap_or(0)].into(),
+            identity: hello.identity.clone(),
+            subprotocol: hello.subprotocol.map(Into::into),
         }
     }
 }
@@ -111,15 +109,17 @@ pub enum RefusalCause {
 #[non_exhaustive]
 pub enum Event {
     /// A WebSocket was opened. State: one that opens and closes while the host does not read leaves no trace.
+    #[non_exhaustive]
     Opened {
         /// The connection.
         conn: ConnId,
         /// Where.
         mount: MountId,
-        /// The client's address.
-        peer: SocketAddr,
+        /// Who.
+        client: Box<Client>,
     },
     /// A WebSocket is over. It always reaches a host that has heard of its opening, and no other.
+    #[non_exhaustive]
     Closed {
         /// The connection.
         conn: ConnId,
@@ -129,13 +129,17 @@ pub enum Event {
         how: Closed,
     },
     /// A gate wants the host to decide: answer by [`Handle::decide`](crate::Handle::decide). When there is no room for it, the client gets 503 at once.
+    #[non_exhaustive]
     Asked {
         /// The connection, for the answer.
         conn: ConnId,
+        /// The mount that it asks for; `None`: a route.
+        mount: Option<MountId>,
         /// The request.
-        request: Box<AskedRequest>,
+        request: Box<OwnedRequest>,
     },
     /// A contract said something.
+    #[non_exhaustive]
     Contract {
         /// Where.
         mount: MountId,
@@ -149,11 +153,13 @@ pub enum Event {
         payload: Payload,
     },
     /// A contract panicked too often and its mount answers 404 from now on. State.
+    #[non_exhaustive]
     MountRetired {
         /// Where.
         mount: MountId,
     },
     /// The store went down, or is back. State.
+    #[non_exhaustive]
     Store {
         /// Whether it works.
         up: bool,
@@ -161,9 +167,12 @@ pub enum Event {
         why: String,
     },
     /// A connection or request was refused. Notice.
+    #[non_exhaustive]
     Refused {
         /// Why.
         cause: RefusalCause,
+        /// The mount that was asked for; `None`: a route, or nothing was asked yet.
+        mount: Option<MountId>,
         /// The client's address.
         peer: SocketAddr,
     },
@@ -174,10 +183,8 @@ impl Event {
         size_of::<Self>()
             + match self {
                 Event::Contract { payload, .. } => payload.len(),
-                Event::Asked { request, .. } => {
-                    request.path.len()
-                        + request.headers.iter().map(|(n, v)| n.len() + v.len() + 48).sum::<usize>()
-                }
+                Event::Opened { client, .. } => size_of::<Client>() + client.path.len(),
+                Event::Asked { request, .. } => size_of::<OwnedRequest>() + request.weight_bytes(),
                 Event::Store { why, .. } => why.len(),
                 _ => 0,
             }

@@ -14,6 +14,7 @@ use crate::{
         id::MountId,
         limits::LINGER_BYTES_MAX,
     },
+    hub::identity::Identity,
     wire::{
         control::{close_frame, ping_frame},
         protocol::PeerClose,
@@ -36,6 +37,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             CloseCause::Fault => &mut self.stats.closed_fault,
             CloseCause::Contract => &mut self.stats.closed_contract,
             CloseCause::Host => &mut self.stats.closed_host,
+            CloseCause::Revoked => &mut self.stats.closed_revoked,
             CloseCause::Shutdown => &mut self.stats.closed_shutdown,
             CloseCause::Timeout => &mut self.stats.closed_timeout,
             CloseCause::TooSlow => &mut self.stats.closed_too_slow,
@@ -220,6 +222,25 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             Phase::Answering(answer) => answer.keep_alive = false,
             Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over => {}
+        }
+    }
+
+    /// Nobody may be `subject` any more.
+    pub(super) fn revoke(&mut self, subject: &str) {
+        for slot in 0..self.peers.extent() as u32 {
+            let Some(peer) = self.peers.at(slot) else { continue };
+            let of_it = |identity: &Identity| identity.subject() == Some(subject);
+            match &peer.phase {
+                Phase::Open(..) if of_it(&peer.identity) => {
+                    self.close_open(slot, CloseCode::POLICY, "the identity is revoked", CloseCause::Revoked);
+                }
+                Phase::Parked(pending) | Phase::Body(pending, _)
+                    if pending.identity.as_ref().is_some_and(of_it) =>
+                {
+                    self.refuse(slot, 403, "the identity is revoked");
+                }
+                _ => {}
+            }
         }
     }
 

@@ -231,11 +231,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let now = self.now.tick;
         let id = self.peers.insert(|id| Peer::new(id, transport, addr, now));
         if let Some(cause) = refused {
-            self.count_refusal(cause, addr);
+            self.count_refusal(cause, None, addr);
         }
         let Some(id) = id else {
             if refused.is_none() {
-                self.count_refusal(RefusalCause::Connections, addr);
+                self.count_refusal(RefusalCause::Connections, None, addr);
             }
             return None;
         };

@@ -22,7 +22,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
-    pub(super) fn count_refusal(&mut self, cause: RefusalCause, peer: SocketAddr) {
+    pub(super) fn count_refusal(&mut self, cause: RefusalCause, mount: Option<MountId>, peer: SocketAddr) {
         match cause {
             RefusalCause::Connections => self.stats.refused_connections += 1,
             RefusalCause::Address => self.stats.refused_address += 1,
@@ -33,7 +33,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             RefusalCause::Gate | RefusalCause::Contract => {}
         }
         if self.settings_events.contains(EventMask::REFUSALS) {
-            self.outbound.notice(&mut self.ports, &mut self.stats, Event::Refused { cause, peer });
+            self.outbound.notice(&mut self.ports, &mut self.stats, Event::Refused { cause, mount, peer });
         }
     }
 

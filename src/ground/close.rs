@@ -64,6 +64,8 @@ pub enum CloseCause {
     Contract,
     /// The host closed it, through a handle.
     Host,
+    /// The host revoked the client's identity, by [`Handle::revoke`](crate::Handle::revoke).
+    Revoked,
     /// The server is stopping.
     Shutdown,
     /// No answer to a ping within the deadline, or no close frame in answer to ours.

@@ -108,6 +108,8 @@ stats! {
     closed_contract,
     /// ... by the host.
     closed_host,
+    /// ... because the host revoked the identity (1008).
+    closed_revoked,
     /// ... because the server stopped (1001).
     closed_shutdown,
     /// ... for not answering a ping or a close frame.

@@ -150,6 +150,27 @@ impl Header {
     }
 }
 
+/// The messages in frames that [`Header`] encoded.
+pub(crate) fn messages(mut frames: &[u8]) -> Vec<Payload> {
+    let mut messages = Vec::new();
+    while let [opcode, short, behind @ ..] = frames {
+        let (len, behind) = match (short, behind) {
+            (126, [a, b, behind @ ..]) => (usize::from(u16::from_be_bytes([*a, *b])), behind),
+            (127, [a, b, c, d, e, f, g, h, behind @ ..]) => {
+                (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) as usize, behind)
+            }
+            _ => (usize::from(*short), behind),
+        };
+        let Some((payload, rest)) = behind.split_at_checked(len) else { break };
+        messages.push(match std::str::from_utf8(payload) {
+            Ok(text) if opcode & 0xf == Opcode::Text as u8 => text.into(),
+            _ => payload.into(),
+        });
+        frames = rest;
+    }
+    messages
+}
+
 /// Bytes that the frame of a payload of `len` bytes takes.
 pub(crate) fn frame_len(len: usize) -> usize {
     Header::new(Opcode::Text, len).as_slice().len() + len
@@ -164,6 +185,15 @@ mod tests {
         for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
             assert_eq!(frame_len(len) - len, header, "payload of {len}");
         }
+        let mut frames = Vec::new();
+        for len in [0, 125, 126, 65_535, 65_536] {
+            frames.extend_from_slice(Header::new(Opcode::Text, len).as_slice());
+            frames.resize(frames.len() + len, b'x');
+        }
+        frames.extend_from_slice(&[0x82, 1, b'x']);
+        let read = messages(&frames);
+        assert_eq!(read.iter().map(Payload::len).collect::<Vec<_>>(), [0, 125, 126, 65_535, 65_536, 1]);
+        assert_eq!(read[5], Payload::from(vec![b'x']));
         assert_eq!(Header::new(Opcode::Binary, 300).as_slice(), [0x82, 126, 1, 44]);
     }
 }

@@ -130,6 +130,9 @@ pub(crate) const READ_BYTES_PER_TURN: usize = 8 * READ_BYTES_PER_CONNECTION;
 pub(crate) const PREFIX_BYTES_MAX: usize = 16 << 10;
 const _: () = assert!(PREFIX_BYTES_MAX < READ_BUFFER_BYTES / 2, "a read must have room behind the prefix");
 
+/// Bytes of a client's path that [`Event::Opened`](crate::Event::Opened) tells.
+pub(crate) const CLIENT_PATH_MAX: usize = 256;
+
 /// Request headers.
 pub(crate) const HEADERS_MAX: usize = 64;
 /// What a chunked request body may carry besides its data, in all: chunk extensions and trailers, which are read and

@@ -30,6 +30,7 @@ pub struct Handle {
     pub(super) mailbox: MailboxSender<Command>,
     pub(super) latest: Arc<Latest>,
     pub(super) topics: Arc<[(String, TopicId, Topic)]>,
+    pub(super) mounts: Arc<[String]>,
     pub(super) board: Arc<Board>,
 }
 
@@ -37,6 +38,13 @@ impl Handle {
     /// The topic of this name that was declared in the builder.
     pub fn topic(&self, name: &str) -> Option<TopicId> {
         self.topics.iter().find(|(n, ..)| n == name).map(|(_, id, _)| *id)
+    }
+
+    /// The mount at this pattern, as it was given to the builder; a trailing slash makes no difference.
+    pub fn mount(&self, pattern: &str) -> Option<MountId> {
+        let bare = pattern.trim_end_matches('/');
+        let index = self.mounts.iter().position(|mount| mount.trim_end_matches('/') == bare)?;
+        Some(MountId(index as u16))
     }
 
     /// Publishes to every subscriber of a topic.
@@ -109,6 +117,12 @@ impl Handle {
         let cut = (0..=reason.len().min(CLOSE_REASON_MAX)).rev().find(|&at| reason.is_char_boundary(at));
         let reason = reason[..cut.unwrap_or(0)].into();
         self.push(Command::Close { conn, code, reason }, |_| Some(()))
+    }
+
+    /// Closes every client whose identity has this subject with 1008, and refuses with 403 those of its requests that wait for a body or an
+    /// answer. A gate that would let it in again must be told by other means.
+    pub fn revoke(&self, subject: &str) -> Result<(), SendError<()>> {
+        self.push(Command::Revoke { subject: subject.into() }, |_| Some(()))
     }
 
     /// Gives a contract a command of its own making, for [`Contract::command`](crate::Contract::command).

@@ -6,7 +6,7 @@ use crate::{
     ground::{
         counters::Stats,
         error::StartError,
-        id::TopicId,
+        id::{MountId, TopicId},
         limits::{SPARE_STOP_TIME, WORKER_STOP_TIME},
     },
     hub::registry::TopicIds,
@@ -120,6 +120,7 @@ impl Server {
             .iter()
             .filter_map(|(name, topic)| Some((name.clone(), ids.allot(topic.log_bytes).ok()?, *topic)))
             .collect();
+        let mounts = settings.mounts.iter().map(|mount| mount.pattern.clone()).collect();
         let board = Arc::new(Board::new());
         let latest = Arc::new(Latest::new(topics.len(), Arc::clone(&wake)));
         let parts = Parts {
@@ -144,7 +145,7 @@ impl Server {
         let loop_thread = running.1.thread().id();
         threads.insert(0, running);
         Ok(Self {
-            handle: Handle { mailbox: sender, latest, topics, board },
+            handle: Handle { mailbox: sender, latest, topics, mounts, board },
             events,
             reader: Mutex::new(reader),
             addresses,
@@ -178,6 +179,11 @@ impl Server {
     /// The topic of this name that was declared in the builder.
     pub fn topic(&self, name: &str) -> Option<TopicId> {
         self.handle.topic(name)
+    }
+
+    /// The mount at this pattern, as it was given to the builder.
+    pub fn mount(&self, pattern: &str) -> Option<MountId> {
+        self.handle.mount(pattern)
     }
 
     /// What the server has counted.

@@ -78,6 +78,18 @@ impl Identity {
         self.0.as_ref().is_some_and(|known| known.roles.iter().any(|r| r == role))
     }
 
+    /// Its roles, in the order given.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|known| known.roles.iter().map(String::as_str))
+    }
+
+    /// Its claims by name, in the order given.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .flat_map(|known| known.claims.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
     /// The claim `name`.
     pub fn claim(&self, name: &str) -> Option<&str> {
         let known = self.0.as_ref()?;
@@ -114,6 +126,9 @@ mod tests {
         assert_eq!(who.claim("token"), Some("s3cret"));
         assert!(who.has_role("STUDENT") && !who.has_role("INSTRUCTOR"));
         assert_eq!(who.name(), Some("u1"));
+        assert_eq!(who.roles().collect::<Vec<_>>(), ["STUDENT"]);
+        assert_eq!(who.claims().collect::<Vec<_>>(), [("token", "s3cret")]);
+        assert_eq!(Identity::ANONYMOUS.roles().count(), 0);
         assert!(!format!("{who:?}").contains("s3cret"));
         assert!(Identity::default().is_anonymous());
     }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     contracts::{
+        admission::Admission,
         contract::{Contract, Hello, Setup, SnapshotMessages},
         effects::{Effects, EventClass},
         store::StoreError,
@@ -375,11 +376,15 @@ impl Actor {
 }
 
 impl Contract for Actor {
-    fn admit(&mut self, _now: Now, hello: &Hello<'_>) -> Result<(), Response> {
+    fn admit(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) -> Result<Admission, Response> {
+        if self.rng.u8(0..20) == 0 {
+            // It is not there yet.
+            fx.send(peer, "too early");
+        }
         match hello.request.raw_query() {
             Some("refuse") => Err(Response::text(403, "not you")),
             Some("panic") if self.temper.panics > 0 => self.quiet_panic(),
-            _ => Ok(()),
+            _ => Ok(Admission::new()),
         }
     }
 

@@ -93,7 +93,7 @@ fn status_of(bytes: &[u8], seed: u64) -> Option<u16> {
     match upgrade::check(&head) {
         Ok(upgrade) => {
             let mut out = Vec::new();
-            upgrade::accept_101(upgrade.key, None, &mut out);
+            upgrade::accept_101(upgrade.key, None, &[], &mut out);
             return Some(101);
         }
         Err(fault) if head.wants_upgrade => {

@@ -7,6 +7,7 @@ pub(crate) mod control;
 pub(crate) mod head;
 pub(crate) mod headers;
 pub(crate) mod mask;
+pub(crate) mod owned;
 pub(crate) mod pattern;
 pub(crate) mod protocol;
 pub(crate) mod request;

@@ -5,6 +5,7 @@ use super::{
     headers::{has_token, values},
     request::{Method, Request},
 };
+use std::borrow::Cow;
 use tungstenite::handshake::derive_accept_key;
 
 /// What the answer to a proper upgrade needs.
@@ -126,7 +127,12 @@ pub(crate) fn choose_subprotocol<'s>(request: &Request<'_>, supported: &'s [Stri
 }
 
 /// Writes the answer to a proper upgrade. `subprotocol` is one that [`choose_subprotocol`] gave.
-pub(crate) fn accept_101(key: &str, subprotocol: Option<&str>, out: &mut Vec<u8>) {
+pub(crate) fn accept_101(
+    key: &str,
+    subprotocol: Option<&str>,
+    extra: &[(Cow<'static, str>, Cow<'static, str>)],
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
     );
@@ -135,6 +141,11 @@ pub(crate) fn accept_101(key: &str, subprotocol: Option<&str>, out: &mut Vec<u8>
     if let Some(subprotocol) = subprotocol {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(subprotocol.as_bytes());
+    }
+    for (name, value) in extra {
+        for part in ["\r\n", name, ": ", value] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
     out.extend_from_slice(b"\r\n\r\n");
 }
@@ -198,14 +209,14 @@ mod tests {
     #[test]
     fn the_answer_is_the_one_of_the_rfc() {
         let mut out = Vec::new();
-        accept_101("dGhlIHNhbXBsZSBub25jZQ==", Some("chat"), &mut out);
+        accept_101("dGhlIHNhbXBsZSBub25jZQ==", Some("chat"), &[("X-A".into(), "b".into())], &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\nX-A: b\r\n\r\n"
         );
         let mut plain = b"before".to_vec();
-        accept_101("dGhlIHNhbXBsZSBub25jZQ==", None, &mut plain);
+        accept_101("dGhlIHNhbXBsZSBub25jZQ==", None, &[], &mut plain);
         assert!(plain.starts_with(b"beforeHTTP/1.1 101 ") && plain.ends_with(b"xOo=\r\n\r\n"));
     }
 

@@ -4,8 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use andon::{
-    Builder, Closed, ConnId, Contract, Effects, Handle, Hello, Limits, Message, RecordTicket, Response,
-    Server, StoreError,
+    Admission, Builder, Closed, ConnId, Contract, Effects, Handle, Hello, Limits, Message, RecordTicket,
+    Response, Server, StoreError,
 };
 use std::{
     any::Any,
@@ -413,7 +413,7 @@ type OnClosed = Box<dyn FnMut(&mut Effects, ConnId, Closed) + Send>;
 type OnCommand = Box<dyn FnMut(&mut Effects, Box<dyn Any + Send>) + Send>;
 type OnDeadline = Box<dyn FnMut(&mut Effects) + Send>;
 type OnRecorded = Box<dyn FnMut(&mut Effects, RecordTicket, Result<(), &StoreError>) + Send>;
-type OnAdmit = Box<dyn FnMut(&Hello<'_>) -> Result<(), Response> + Send>;
+type OnAdmit = Box<dyn FnMut(&Hello<'_>) -> Result<Admission, Response> + Send>;
 
 /// A contract made of closures; what it has none for it ignores.
 #[derive(Default)]
@@ -435,7 +435,7 @@ impl Script {
 
     pub(crate) fn admit(
         mut self,
-        on: impl FnMut(&Hello<'_>) -> Result<(), Response> + Send + 'static,
+        on: impl FnMut(&Hello<'_>) -> Result<Admission, Response> + Send + 'static,
     ) -> Self {
         self.admit = Some(Box::new(on));
         self
@@ -490,8 +490,8 @@ impl Script {
 }
 
 impl Contract for Script {
-    fn admit(&mut self, _: andon::Now, hello: &Hello<'_>) -> Result<(), Response> {
-        self.admit.as_mut().map_or(Ok(()), |on| on(hello))
+    fn admit(&mut self, _: &mut Effects, _: ConnId, hello: &Hello<'_>) -> Result<Admission, Response> {
+        self.admit.as_mut().map_or(Ok(Admission::new()), |on| on(hello))
     }
 
     fn opened(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) {
