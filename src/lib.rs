@@ -40,6 +40,7 @@ pub use contracts::{
     gate::{Gate, Verdict},
     route::{Reply, Route, RouteContext},
     store::{MemoryStore, Page, Position, Query, Record, Store, StoreError, StoreReader},
+    told::{EventBody, HubEvent},
 };
 pub use engine::{
     command::Decision,
@@ -64,7 +65,7 @@ pub use host::{
 };
 pub use hub::{
     identity::Identity,
-    topic::{Lag, SnapshotSource, Topic},
+    topic::{Lag, Placing, SnapshotSource, Topic},
 };
 pub use runtime::thread::SchedulingPolicy;
 pub use wire::{

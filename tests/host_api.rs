@@ -5,10 +5,10 @@
 mod support;
 
 use andon::{
-    CloseCause, CloseCode, ConnId, Decision, Event, EventClass, EventMask, Events, Handle, Identity, Limits,
-    MemoryStore, Message, Method, MountOptions, NoEventYet, Payload, Query, Record, RefusalCause, Reply,
-    Response, RouteContext, SendError, Server, Setup, SnapshotSource, StartError, Stopped, Store, StoreError,
-    Topic, Verdict, Wall,
+    CloseCause, CloseCode, ConnId, Decision, Event, EventBody, EventClass, EventMask, Events, Handle,
+    Identity, Limits, MemoryStore, Message, Method, MountOptions, NoEventYet, Payload, Query, Record,
+    RefusalCause, Reply, Response, RouteContext, SendError, Server, Setup, SnapshotSource, StartError,
+    Stopped, Store, StoreError, Topic, Verdict, Wall,
 };
 use std::{
     net::SocketAddr,
@@ -715,7 +715,7 @@ fn only_the_events_asked_for_are_made() {
     let mut client = Client::open(addr, "/");
     client.expect_text("welcome");
     Client::connect(addr).get("/healthz");
-    assert!(matches!(next(&events), Event::Contract { payload, .. } if payload == Payload::from("hello")));
+    assert!(matches!(next(&events), Event::Contract { body, .. } if body == EventBody::from("hello")));
     assert!(matches!(next(&events), Event::Refused { cause: RefusalCause::Connections, .. }));
     assert_eq!(events.try_recv(), Err(NoEventYet::Empty));
 }
@@ -744,7 +744,9 @@ fn feeding(class: EventClass) -> (Server, SocketAddr, Events) {
 
 #[track_caller]
 fn number(event: Event) -> usize {
-    let Event::Contract { payload: Payload::Text(text), .. } = event else { panic!("{event:?}") };
+    let Event::Contract { body: EventBody::Custom(Payload::Text(text)), .. } = event else {
+        panic!("{event:?}")
+    };
     text.parse().unwrap()
 }
 

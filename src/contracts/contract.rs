@@ -8,10 +8,13 @@ use crate::{
         id::{ConnId, MountId, RecordTicket, TopicId},
         time::Now,
     },
-    hub::{identity::Identity, topic::Topic},
+    hub::{
+        identity::Identity,
+        topic::{Placing, Topic},
+    },
     wire::{request::Request, response::Response},
 };
-use std::any::Any;
+use std::{any::Any, ops::Range};
 
 /// Who connects, and with what request.
 #[derive(Debug, Clone, Copy)]
@@ -115,9 +118,16 @@ pub trait Contract: Send {
     }
 
     /// A cursor on `topic`, declared with [`SnapshotSource::Contract`](crate::SnapshotSource::Contract), must be placed:
-    /// add to `out` the messages that say how things stand. Called at most once per topic and turn.
-    fn snapshot(&mut self, now: Now, topic: TopicId, out: &mut SnapshotMessages) {
-        let _ = (now, topic, out);
+    /// add to `out` the messages that say how things stand. Called at most once per topic and turn for newcomers, and once for laggards.
+    fn snapshot(&mut self, now: Now, topic: TopicId, placing: Placing, out: &mut SnapshotMessages) {
+        let _ = (now, topic, placing, out);
+    }
+
+    /// A client is too slow for `topic`, declared with [`SnapshotSource::Contract`](crate::SnapshotSource::Contract) and
+    /// [`Lag::Conflate`](crate::Lag::Conflate): it never gets the messages `missed`, counted from 0 since the topic was declared, notices
+    /// included. What is added to `out` comes to it before the snapshot.
+    fn gap(&mut self, now: Now, topic: TopicId, missed: Range<u64>, out: &mut SnapshotMessages) {
+        let _ = (now, topic, missed, out);
     }
 
     /// What was recorded under `ticket` is committed, or was refused. Tickets come back in the order in which they were

@@ -1,5 +1,6 @@
 //! What a contract wants done.
 
+use super::told::EventBody;
 use crate::{
     ground::{
         close::CloseCode,
@@ -52,10 +53,11 @@ pub(crate) enum Op {
     Send { to: ConnId, opcode: Opcode, payload: Span, lane: Lane },
     Publish { topic: TopicId, opcode: Opcode, payload: Span, notice: bool },
     PublishKey { topic: TopicId, opcode: Opcode, key: Span, payload: Span },
+    Republish { topic: TopicId },
     Subscribe { conn: ConnId, topic: TopicId, snapshot: bool },
     Unsubscribe { conn: ConnId, topic: TopicId },
     Close { conn: ConnId, code: CloseCode, reason: Span },
-    Event { class: EventClass, key: u64, about: Option<ConnId>, payload: Payload },
+    Event { class: EventClass, key: u64, about: Option<ConnId>, body: EventBody },
     Record { ticket: RecordTicket, stream: Span, key: Span, payload: Span },
     Arm { at: Option<Tick> },
     Declare { id: TopicId, topic: Topic },
@@ -181,6 +183,17 @@ impl Effects {
         self.ops.push(Op::PublishKey { topic, opcode: message.opcode(), key, payload });
     }
 
+    /// Publishes the topic's snapshot to all its subscribers once more, byte for byte: its last message, or the latest of every key.
+    /// Nothing happens where there is none.
+    pub fn republish(&mut self, topic: TopicId) {
+        self.ops.push(Op::Republish { topic });
+    }
+
+    /// When a topic was last published to, by anyone; `None`: never, or it is no more. What this call publishes counts when it returns.
+    pub fn published_at(&self, topic: TopicId) -> Option<Tick> {
+        self.topics.published_at(topic)
+    }
+
     /// Subscribes a client, beginning with the topic's snapshot if it has one. Twice is once.
     pub fn subscribe(&mut self, conn: ConnId, topic: TopicId) {
         self.ops.push(Op::Subscribe { conn, topic, snapshot: true });
@@ -206,8 +219,8 @@ impl Effects {
 
     /// Tells the host something, as an [`Event::Contract`](crate::Event::Contract). `key` says which earlier event a
     /// [`EventClass::State`] replaces, within this mount. Events are made only if the host asked for them.
-    pub fn event(&mut self, class: EventClass, key: u64, about: Option<ConnId>, payload: impl Into<Payload>) {
-        self.ops.push(Op::Event { class, key, about, payload: payload.into() });
+    pub fn event(&mut self, class: EventClass, key: u64, about: Option<ConnId>, body: impl Into<EventBody>) {
+        self.ops.push(Op::Event { class, key, about, body: body.into() });
     }
 
     /// Records something. The ticket comes back by [`Contract::recorded`](crate::Contract::recorded) when it is committed.
@@ -265,10 +278,11 @@ impl Effects {
                     message: payload(opcode, p),
                     notice: false,
                 },
+                Op::Republish { topic } => Effect::Republish { topic },
                 Op::Subscribe { conn, topic, snapshot } => Effect::Subscribe { conn, topic, snapshot },
                 Op::Unsubscribe { conn, topic } => Effect::Unsubscribe { conn, topic },
                 Op::Close { conn, code, reason } => Effect::Close { conn, code, reason: text(reason) },
-                Op::Event { class, key, about, payload } => Effect::Event { class, key, about, payload },
+                Op::Event { class, key, about, body } => Effect::Event { class, key, about, body },
                 Op::Record { ticket, stream, key, payload } => Effect::Record {
                     ticket,
                     stream: text(stream),
@@ -312,10 +326,11 @@ impl fmt::Debug for Effects {
 pub enum Effect {
     Send { to: ConnId, message: Payload, urgent: bool },
     Publish { topic: TopicId, key: Option<String>, message: Payload, notice: bool },
+    Republish { topic: TopicId },
     Subscribe { conn: ConnId, topic: TopicId, snapshot: bool },
     Unsubscribe { conn: ConnId, topic: TopicId },
     Close { conn: ConnId, code: CloseCode, reason: String },
-    Event { class: EventClass, key: u64, about: Option<ConnId>, payload: Payload },
+    Event { class: EventClass, key: u64, about: Option<ConnId>, body: EventBody },
     Record { ticket: RecordTicket, stream: String, key: String, payload: Vec<u8> },
     Arm { at: Option<Tick> },
     Declare { topic: TopicId, source: SnapshotSource },

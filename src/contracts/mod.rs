@@ -6,3 +6,4 @@ pub(crate) mod effects;
 pub(crate) mod gate;
 pub(crate) mod route;
 pub(crate) mod store;
+pub(crate) mod told;

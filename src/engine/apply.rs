@@ -11,24 +11,26 @@ use super::{
 };
 use crate::{
     contracts::{
-        contract::SnapshotMessages,
+        contract::{Contract, SnapshotMessages},
         effects::{EventClass, Lane, Op},
         store::{Record, StoreError},
+        told::EventBody,
     },
     ground::{
         close::{CloseCause, CloseCode},
-        frame::{Header, Message, Payload},
+        frame::{Header, Message},
         id::{ConnId, MountId, RecordTicket, TopicId},
         time::Now,
     },
     hub::{
         board::{Publication, SnapshotMaker, Unpublished},
         outbox::Outbox,
-        topic::Topic,
+        topic::{Placing, Topic},
     },
 };
 use std::{
     mem,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -43,13 +45,27 @@ struct Maker<'a> {
 }
 
 impl SnapshotMaker for Maker<'_> {
-    fn make(&mut self, topic: TopicId) -> Vec<u8> {
+    fn make(&mut self, topic: TopicId, placing: Placing) -> Vec<u8> {
+        self.ask(topic, |contract, now, out| contract.snapshot(now, topic, placing, out))
+    }
+
+    fn gap(&mut self, topic: TopicId, missed: Range<u64>) -> Vec<u8> {
+        self.ask(topic, |contract, now, out| contract.gap(now, topic, missed, out))
+    }
+}
+
+impl Maker<'_> {
+    fn ask(
+        &mut self,
+        topic: TopicId,
+        say: impl FnOnce(&mut dyn Contract, Now, &mut SnapshotMessages),
+    ) -> Vec<u8> {
         let Some(Some(owner)) = self.owners.get(topic.index()) else { return Vec::new() };
         let mount = &mut self.mounts[owner.index()];
         let Some(contract) = mount.contract.as_deref_mut() else { return Vec::new() };
         let mut messages = SnapshotMessages::default();
         let now = self.now;
-        match catch_unwind(AssertUnwindSafe(|| contract.snapshot(now, topic, &mut messages))) {
+        match catch_unwind(AssertUnwindSafe(|| say(contract, now, &mut messages))) {
             Ok(()) => messages.bytes,
             Err(payload) => {
                 mem::forget(payload);
@@ -112,6 +128,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let key = Some(text(key));
                 self.publish(topic, Publication { opcode, key, payload, notice: false }, false);
             }
+            Op::Republish { topic } => {
+                let (board, mut maker) = board_and_maker!(self);
+                let any = board.republish(topic, &mut maker, &mut self.stats);
+                self.stats.contract_panics += maker.panics;
+                if any {
+                    self.fx.topics.published(topic, self.now.tick);
+                }
+            }
             Op::Subscribe { conn, topic, snapshot } => self.subscribe(conn, topic, snapshot),
             Op::Unsubscribe { conn, topic } => {
                 if self.open_peer(conn).is_some() {
@@ -125,9 +149,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                     self.stats.effects_stale += 1;
                 }
             }
-            Op::Event { class, key, about, payload } => {
-                self.contract_event(mount, class, key, about, payload)
-            }
+            Op::Event { class, key, about, body } => self.contract_event(mount, class, key, about, body),
             Op::Record { ticket, stream, key, payload } => {
                 let record = Record {
                     contract: Arc::clone(&self.mounts[mount.index()].name),
@@ -173,7 +195,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let outcome = board.publish(topic, publication, &mut maker, &mut self.stats);
         self.stats.contract_panics += maker.panics;
         match outcome {
-            Ok(()) => {}
+            Ok(()) => self.fx.topics.published(topic, self.now.tick),
             Err(Unpublished::Gone) if by_host => self.stats.commands_stale += 1,
             Err(Unpublished::Gone) => self.stats.effects_stale += 1,
             Err(Unpublished::TooLarge) => {
@@ -367,12 +389,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         class: EventClass,
         key: u64,
         about: Option<ConnId>,
-        payload: Payload,
+        body: EventBody,
     ) {
         if !self.settings_events.contains(EventMask::CONTRACTS) {
             return;
         }
-        let event = Event::Contract { mount, class, key, about, payload };
+        let event = Event::Contract { mount, class, key, about, body };
         match class {
             EventClass::Lossless => {
                 self.mounts[mount.index()].feeds_host = true;

@@ -1,10 +1,9 @@
 //! What the host is told.
 
 use crate::{
-    contracts::{contract::Hello, effects::EventClass},
+    contracts::{contract::Hello, effects::EventClass, told::EventBody},
     ground::{
         close::Closed,
-        frame::Payload,
         id::{ConnId, MountId},
         limits::CLIENT_PATH_MAX,
     },
@@ -150,7 +149,7 @@ pub enum Event {
         /// The connection it is about.
         about: Option<ConnId>,
         /// What it said.
-        payload: Payload,
+        body: EventBody,
     },
     /// A contract panicked too often and its mount answers 404 from now on. State.
     #[non_exhaustive]
@@ -182,7 +181,7 @@ impl Event {
     pub(crate) fn weight_bytes(&self) -> usize {
         size_of::<Self>()
             + match self {
-                Event::Contract { payload, .. } => payload.len(),
+                Event::Contract { body, .. } => body.weight_bytes(),
                 Event::Opened { client, .. } => size_of::<Client>() + client.path.len(),
                 Event::Asked { request, .. } => size_of::<OwnedRequest>() + request.weight_bytes(),
                 Event::Store { why, .. } => why.len(),

@@ -11,22 +11,27 @@ mod model;
 use super::{
     cursor::{Cursor, Detached},
     log::Log,
-    topic::{Lag, SnapshotSource, Topic},
+    topic::{Lag, Placing, SnapshotSource, Topic},
 };
 use crate::ground::{
     counters::Stats,
-    frame::{Header, Opcode, frame_len},
+    frame::{Header, Opcode, frame_len, messages},
     id::TopicId,
     limits::{KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX},
 };
 use std::{
     collections::{HashMap, VecDeque},
+    ops::Range,
     sync::Arc,
 };
 
-/// Makes the snapshot of a topic whose source is its contract: encoded frames.
+/// Makes what only the contract of a topic can say, as encoded frames.
 pub(crate) trait SnapshotMaker {
-    fn make(&mut self, topic: TopicId) -> Vec<u8>;
+    /// The snapshot of a topic whose source is its contract.
+    fn make(&mut self, topic: TopicId, placing: Placing) -> Vec<u8>;
+
+    /// What comes before the snapshot for one who never gets the frames `missed`.
+    fn gap(&mut self, topic: TopicId, missed: Range<u64>) -> Vec<u8>;
 }
 
 /// One subscription.
@@ -74,8 +79,8 @@ pub(crate) struct TopicState {
     /// The newest value and the number of its frame, kept when that is evicted by notices.
     retained: Option<(u64, Arc<[u8]>)>,
     keyed: Keyed,
-    /// The last shared snapshot, and the log's end when it was made.
-    snapshot: Option<(u64, Arc<[u8]>)>,
+    /// The last shared snapshot for newcomers and that for laggards, and the log's end when it was made.
+    snapshots: [Option<(u64, Arc<[u8]>)>; 2],
     /// The last frame rest that was detached: the frame, where the rest begins, and its bytes.
     rest: Option<(u64, u32, Arc<[u8]>)>,
 }
@@ -160,7 +165,7 @@ impl Board {
             low_water: 0,
             retained: None,
             keyed: Keyed::default(),
-            snapshot: None,
+            snapshots: [None, None],
             rest: None,
         }));
     }
@@ -185,9 +190,9 @@ impl Board {
         debug_assert!(topic.subscribers.is_empty());
         self.dirty.retain(|&slot| slot != id.slot);
         self.log_bytes -= topic.log.bytes_held();
-        for arc in
-            [topic.retained.map(|(_, a)| a), topic.snapshot.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)]
-        {
+        let [newcomers, laggards] = topic.snapshots.map(|made| made.map(|(_, frames)| frames));
+        let [retained, rest] = [topic.retained.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)];
+        for arc in [newcomers, laggards, retained, rest] {
             self.release(arc);
         }
         Some(topic.spec)
@@ -215,6 +220,58 @@ impl Board {
             stats.publish_refused += 1;
             return Err(Unpublished::TooManyKeys);
         }
+        self.append(id, opcode, payload, notice, maker, stats);
+        Ok(())
+    }
+
+    /// Publishes the topic's snapshot once more, byte for byte. Returns whether there was any.
+    pub(crate) fn republish(
+        &mut self,
+        id: TopicId,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) -> bool {
+        let Some(topic) = self.get(id) else { return false };
+        let frames = match topic.spec.source {
+            SnapshotSource::None => return false,
+            SnapshotSource::Last => match (&topic.retained, topic.log.newest()) {
+                (Some((_, frame)), _) => frame.to_vec(),
+                (None, Some(newest)) => {
+                    let to = topic.log.start_of(newest + 1);
+                    let (a, b) = topic.log.slices(topic.log.start_of(newest), to);
+                    [a, b].concat()
+                }
+                (None, None) => return false,
+            },
+            SnapshotSource::Keyed => topic.keyed.frames.concat(),
+            SnapshotSource::Contract => maker.make(id, Placing::Laggard),
+        };
+        let messages = messages(&frames);
+        for message in &messages {
+            let message = message.as_message();
+            let (opcode, payload) = (message.opcode(), message.as_bytes());
+            // The contract's snapshot may be larger than what the topic takes.
+            if self.get(id).is_some_and(|topic| frame_len(payload.len()) <= topic.spec.frame_bytes_max()) {
+                self.append(id, opcode, payload, false, maker, stats);
+            } else {
+                stats.publish_refused += 1;
+            }
+        }
+        !messages.is_empty()
+    }
+
+    /// Appends a frame that was found to fit.
+    fn append(
+        &mut self,
+        id: TopicId,
+        opcode: Opcode,
+        payload: &[u8],
+        notice: bool,
+        maker: &mut dyn SnapshotMaker,
+        stats: &mut Stats,
+    ) {
+        let len = frame_len(payload.len());
+        let topic = self.at(id.slot);
         let base = topic.log.base_after(len);
         // Before laggards are led to it.
         self.keep_newest(id.slot, base);
@@ -235,7 +292,6 @@ impl Board {
         stats.published += 1;
         stats.published_bytes += len as u64;
         self.mark(id.slot);
-        Ok(())
     }
 
     /// Copies the newest value aside when frames up to `base` are about to go and it is among them.
@@ -319,7 +375,7 @@ impl Board {
             topic.low_water = next;
         }
         if snapshot {
-            self.place(slot, index, true, maker, stats);
+            self.place(slot, index, Placing::Newcomer, maker, stats);
         }
         let topic = self.at(slot);
         topic.low_water = topic.low_water.min(topic.subscribers[index].cursor.next);
@@ -374,10 +430,11 @@ impl Board {
         &mut self,
         slot: u32,
         index: usize,
-        newcomer: bool,
+        placing: Placing,
         maker: &mut dyn SnapshotMaker,
         stats: &mut Stats,
     ) {
+        let newcomer = placing == Placing::Newcomer;
         let since = self.next_seq();
         let topic = self.at(slot);
         let end = topic.log.end();
@@ -406,15 +463,24 @@ impl Board {
                 }
             }
             SnapshotSource::Keyed | SnapshotSource::Contract => {
-                let frames = self.shared_snapshot(slot, maker, stats);
+                let frames = self.shared_snapshot(slot, placing, maker, stats);
+                let from = self.at(slot).subscribers[index].cursor.first_missed();
+                let frames = frames.and_then(|frames| {
+                    let tell = !newcomer && from < end && !frames.is_empty();
+                    let gap = if tell { self.gap(slot, from..end, maker)? } else { None };
+                    Some((frames, gap))
+                });
                 let subscriber = &mut self.at(slot).subscribers[index];
                 subscriber.cursor.next = end;
                 match frames {
-                    Some(frames) if frames.is_empty() => {}
+                    Some((frames, _)) if frames.is_empty() => {}
                     // What the snapshot tells is as of now, so it comes after all that was queued before.
-                    Some(frames) => {
+                    Some((frames, gap)) => {
                         subscriber.cursor.since = since;
                         replaced = subscriber.cursor.detach(frames, false);
+                        if let Some(gap) = gap {
+                            subscriber.cursor.put_gap_ahead(gap, from);
+                        }
                     }
                     None => subscriber.lost = true,
                 }
@@ -423,31 +489,53 @@ impl Board {
         self.release_all(replaced);
     }
 
+    /// What the contract says to one who misses frames, if anything. `None` when the budget has no room for it.
+    fn gap(
+        &mut self,
+        slot: u32,
+        missed: Range<u64>,
+        maker: &mut dyn SnapshotMaker,
+    ) -> Option<Option<Arc<[u8]>>> {
+        let topic = self.at(slot);
+        if topic.spec.source != SnapshotSource::Contract {
+            return Some(None);
+        }
+        let id = topic.id;
+        let gap = maker.gap(id, missed);
+        if self.detached_bytes + gap.len() > self.detached_max {
+            return None;
+        }
+        self.detached_bytes += gap.len();
+        Some((!gap.is_empty()).then(|| gap.into()))
+    }
+
     /// The topic's snapshot as of now: made once, shared by all who are placed before the next publish. `None` when the
     /// budget for detached bytes has no room for it.
     fn shared_snapshot(
         &mut self,
         slot: u32,
+        placing: Placing,
         maker: &mut dyn SnapshotMaker,
         stats: &mut Stats,
     ) -> Option<Arc<[u8]>> {
         let topic = self.at(slot);
         let (id, end) = (topic.id, topic.log.end());
-        if let Some((made_at, frames)) = &topic.snapshot
+        let kind = usize::from(topic.spec.source == SnapshotSource::Contract && placing == Placing::Laggard);
+        if let Some((made_at, frames)) = &topic.snapshots[kind]
             && *made_at == end
         {
             return Some(frames.clone());
         }
         let frames: Arc<[u8]> = match topic.spec.source {
             SnapshotSource::Keyed => topic.keyed.frames.concat().into(),
-            _ => maker.make(id).into(),
+            _ => maker.make(id, placing).into(),
         };
         stats.snapshots += 1;
         if self.detached_bytes + frames.len() > self.detached_max {
             return None;
         }
         self.detached_bytes += frames.len();
-        let old = self.at(slot).snapshot.replace((end, frames.clone()));
+        let old = self.at(slot).snapshots[kind].replace((end, frames.clone()));
         self.release(old.map(|(_, frames)| frames));
         Some(frames)
     }
@@ -501,7 +589,7 @@ impl Board {
                 stats.skipped += cursor.next - from;
             }
             Lag::Conflate => {
-                self.place(slot, index, false, maker, stats);
+                self.place(slot, index, Placing::Laggard, maker, stats);
                 let cursor = &mut self.at(slot).subscribers[index].cursor;
                 // Conflation only ever skips forward: a newest value that was sent already is not sent again.
                 cursor.next = cursor.next.max(from);
@@ -587,14 +675,30 @@ impl Cursor {
     /// Puts a piece behind what is begun. Returns what it replaces, for the board's count.
     #[must_use]
     fn detach(&mut self, piece: Arc<[u8]>, begun: bool) -> VecDeque<Arc<[u8]>> {
-        let detached = self
-            .detached
-            .get_or_insert_with(|| Box::new(Detached { pieces: VecDeque::new(), sent: 0, begun }));
+        let detached = self.detached.get_or_insert_with(|| {
+            Box::new(Detached { pieces: VecDeque::new(), sent: 0, begun, gap_from: None })
+        });
         // Of snapshots that were never begun only the newest is worth sending.
         let keep = usize::from(detached.begun || detached.sent > 0);
         let replaced = detached.pieces.split_off(keep.min(detached.pieces.len()));
         detached.pieces.push_back(piece);
+        detached.gap_from = None;
         replaced
+    }
+
+    /// Puts a word about what is missed, from frame `from` on, ahead of the snapshot that was detached last.
+    fn put_gap_ahead(&mut self, gap: Arc<[u8]>, from: u64) {
+        if let Some(detached) = self.detached.as_deref_mut() {
+            detached.pieces.insert(detached.pieces.len() - 1, gap);
+            detached.gap_from = Some(from);
+        }
+    }
+
+    /// The first frame that is never sent when the cursor is led forward now: where the last gap began, if that has not been told.
+    fn first_missed(&self) -> u64 {
+        let untold =
+            self.detached.as_ref().filter(|d| d.pieces.len() - usize::from(d.begun || d.sent > 0) == 2);
+        untold.and_then(|detached| detached.gap_from).unwrap_or(self.next)
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Detached {
     pub(crate) sent: usize,
     /// Whether the first piece began before (its first byte is the middle of a frame), so that nothing may come before it.
     pub(crate) begun: bool,
+    /// The first frame that the word before the snapshot says to be missed, if there is one.
+    pub(crate) gap_from: Option<u64>,
 }
 
 /// A position in frames. Everything before `next`, and `part` bytes of it, is sent.

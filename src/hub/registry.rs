@@ -1,12 +1,14 @@
 //! Which topics there are: the ids, and the limits on how many and how large.
 
-use crate::ground::id::TopicId;
+use crate::ground::{id::TopicId, time::Tick};
 
 /// Hands out topic ids, within a number of topics and a number of log bytes.
 #[derive(Debug)]
 pub(crate) struct TopicIds {
     /// The generation of each slot that was ever used. Odd while in use.
     generations: Vec<u32>,
+    /// When each was last published to.
+    published: Vec<Option<Tick>>,
     free: Vec<u32>,
     topics_max: usize,
     bytes_max: usize,
@@ -15,7 +17,14 @@ pub(crate) struct TopicIds {
 
 impl TopicIds {
     pub(crate) fn new(topics_max: usize, bytes_max: usize) -> Self {
-        Self { generations: Vec::new(), free: Vec::new(), topics_max, bytes_max, bytes: 0 }
+        Self {
+            generations: Vec::new(),
+            published: Vec::new(),
+            free: Vec::new(),
+            topics_max,
+            bytes_max,
+            bytes: 0,
+        }
     }
 
     /// A fresh id for a topic with a log of `log_bytes`.
@@ -29,6 +38,7 @@ impl TopicIds {
             Some(slot) => slot,
             None if self.generations.len() < self.topics_max => {
                 self.generations.push(0);
+                self.published.push(None);
                 (self.generations.len() - 1) as u32
             }
             None => return Err("there are as many topics as the limit `topics` allows: raise it"),
@@ -36,7 +46,26 @@ impl TopicIds {
         self.bytes += log_bytes;
         let generation = &mut self.generations[slot as usize];
         *generation = generation.wrapping_add(1) | 1;
+        self.published[slot as usize] = None;
         Ok(TopicId::new(slot, *generation))
+    }
+
+    /// Whether the id is in use.
+    fn is_live(&self, id: TopicId) -> bool {
+        id.generation % 2 == 1 && self.generations.get(id.index()) == Some(&id.generation)
+    }
+
+    /// The topic was published to.
+    #[inline]
+    pub(crate) fn published(&mut self, id: TopicId, now: Tick) {
+        if self.is_live(id) {
+            self.published[id.index()] = Some(now);
+        }
+    }
+
+    /// When the topic was last published to.
+    pub(crate) fn published_at(&self, id: TopicId) -> Option<Tick> {
+        if self.is_live(id) { self.published[id.index()] } else { None }
     }
 
     /// Takes an id back. One that is not in use is passed over.
@@ -65,6 +94,10 @@ mod tests {
         ids.give_back(a, 60);
         let c = ids.allot(60).unwrap();
         assert_eq!(c.slot, a.slot);
+        ids.published(b, Tick::default());
+        ids.published(a, Tick::default());
+        assert_eq!(ids.published_at(b), Some(Tick::default()));
+        assert_eq!((ids.published_at(a), ids.published_at(c)), (None, None), "another's in the same slot");
         assert!(c != a && c != b);
         assert!(ids.allot(0).is_err(), "given back twice, there once");
     }

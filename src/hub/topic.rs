@@ -29,6 +29,15 @@ pub enum SnapshotSource {
     Contract,
 }
 
+/// For whom a snapshot is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Placing {
+    /// For those who have just subscribed.
+    Newcomer,
+    /// For those who were too slow, on a topic that leads them to its snapshot.
+    Laggard,
+}
+
 /// The description of a topic, given when it is declared.
 ///
 /// Two kinds cover most needs: [`Topic::state`] for what is true now, [`Topic::stream`] for what happened.

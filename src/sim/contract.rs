@@ -468,7 +468,7 @@ impl Contract for Actor {
         self.act(fx, None);
     }
 
-    fn snapshot(&mut self, _now: Now, topic: TopicId, out: &mut SnapshotMessages) {
+    fn snapshot(&mut self, _now: Now, topic: TopicId, _: crate::Placing, out: &mut SnapshotMessages) {
         let panics = self.temper.panics / 4;
         if self.chance(panics) && !open(&self.journal).quiet {
             self.quiet_panic();

@@ -10,6 +10,7 @@ use super::{
     transport::{SimTransport, Wire},
 };
 use crate::{
+    EventBody,
     contracts::{
         contract::Setup,
         effects::{EventClass, Lane},
@@ -378,8 +379,10 @@ impl<const S: bool> World<S> {
             return Err(format!("an event that nobody asked for: {event:?}"));
         }
         let good = match &event {
-            Event::Contract { mount, class, key, payload, .. } => {
-                let Payload::Text(text) = payload else { return Err(format!("a changed event: {event:?}")) };
+            Event::Contract { mount, class, key, body, .. } => {
+                let EventBody::Custom(Payload::Text(text)) = body else {
+                    return Err(format!("a changed event: {event:?}"));
+                };
                 let number: u64 = text.parse().map_err(|_| format!("a changed event: {event:?}"))?;
                 match class {
                     EventClass::Lossless => {

@@ -25,7 +25,8 @@ impl Board {
             let id = topic.id;
             for arc in [
                 topic.retained.as_ref().map(|(_, arc)| arc),
-                topic.snapshot.as_ref().map(|(_, arc)| arc),
+                topic.snapshots[0].as_ref().map(|(_, arc)| arc),
+                topic.snapshots[1].as_ref().map(|(_, arc)| arc),
                 topic.rest.as_ref().map(|(_, _, arc)| arc),
             ] {
                 arc.into_iter().for_each(&mut count);

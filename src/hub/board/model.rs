@@ -16,6 +16,10 @@ struct Reader {
     last: u64,
     last_value: u64,
     told: u64,
+    /// How far the gap goes that was told and not made up for yet.
+    gap: Option<u64>,
+    /// Up to which message gaps have been told.
+    skipped: u64,
     keys: BTreeMap<u64, u64>,
 }
 
@@ -37,8 +41,12 @@ struct Model {
 struct Count(u64);
 
 impl SnapshotMaker for Count {
-    fn make(&mut self, _topic: TopicId) -> Vec<u8> {
-        encode('S', self.0, 0, 30)
+    fn make(&mut self, _topic: TopicId, placing: Placing) -> Vec<u8> {
+        encode('S', self.0, u64::from(placing == Placing::Laggard), 30)
+    }
+
+    fn gap(&mut self, _topic: TopicId, missed: Range<u64>) -> Vec<u8> {
+        encode('G', missed.end, missed.start, 0)
     }
 }
 
@@ -78,8 +86,18 @@ impl Model {
             let state = format!("seed {seed}: {text:.20} for {reader:?} of {lag:?} {source:?}");
             let known = reader.last.max(reader.came);
             match kind {
+                Some('G') => {
+                    // It names exactly what was not sent, and the snapshot behind it makes up for that.
+                    assert_eq!(key, known.max(reader.skipped), "{state}");
+                    assert!(number > key, "{state}");
+                    (reader.gap, reader.skipped) = (Some(number), number);
+                }
                 Some('S') => {
                     assert!(number >= reader.last, "{state}");
+                    // One that is made while a message is published may know of it already.
+                    let gap = reader.gap.take();
+                    assert!(gap.is_none_or(|gap| gap == number || gap + 1 == number), "{state}");
+                    assert_eq!(gap.is_some(), key == 1, "{state}");
                     reader.told = reader.told.max(number);
                 }
                 Some('K') if number <= known => {
@@ -101,7 +119,7 @@ impl Model {
                     }
                 }
             }
-            if kind != Some('S') {
+            if !matches!(kind, Some('S' | 'G')) {
                 reader.last = reader.last.max(number);
             }
             match kind {
