@@ -242,6 +242,45 @@ fn a_keyed_topic_gives_newcomers_the_latest_of_every_key() {
     for value in ["a2", "b1", "c1", "welcome"] {
         newcomer.expect_text(value);
     }
+    handle.forget_key(topic, "b").unwrap();
+    handle.publish(topic, "without a key").unwrap();
+    newcomer.expect_text("without a key");
+    let mut newcomer = Client::open(addr, "/watch");
+    for value in ["a2", "c1", "without a key", "welcome"] {
+        newcomer.expect_text(value);
+    }
+}
+
+/// While the loop is busy, any number of values of a keyed state topic are taken: the newest of each key is what counts.
+#[test]
+fn the_newest_of_every_key_is_never_refused() {
+    let keyed = Topic::state().with_snapshot(SnapshotSource::Keyed);
+    let (factory, hold) = holder();
+    let (server, addr) = start(
+        Server::builder()
+            .topic("keyed", keyed)
+            .mount("/watch", watch("keyed"))
+            .mount("/hold", factory)
+            .limits(limits(|limits| limits.commands = 1)),
+    );
+    let (handle, topic) = (server.handle(), server.topic("keyed").unwrap());
+    let mut client = Client::open(addr, "/watch");
+    client.expect_text("welcome");
+    let mut hold = hold(addr, "/hold");
+    hold.hold();
+    for n in 0..1_000 {
+        handle.publish_key(topic, ["even", "odd"][n % 2], n.to_string()).unwrap();
+    }
+    handle.publish_key(topic, "gone", "never heard of").unwrap();
+    handle.forget_key(topic, "gone").unwrap();
+    hold.release();
+    let mut last = [client.take_text(), client.take_text()];
+    last.sort();
+    assert_eq!(last, ["998", "999"]);
+    handle.publish_key(topic, "last", "that was all").unwrap();
+    client.expect_text("that was all");
+    let stats = stats_until(&handle, "all but two were replaced", |stats| stats.publish_conflated >= 998);
+    assert_eq!(stats.commands_refused, 0);
 }
 
 // ---- commands ----------------------------------------------------------------------------------------

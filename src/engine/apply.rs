@@ -478,6 +478,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let key = key.as_deref();
                 self.publish(topic, Publication { opcode, key, payload, notice: false }, true);
             }
+            Command::Forget { topic, key } => {
+                if !self.board.forget(topic, &key) {
+                    self.stats.commands_stale += 1;
+                }
+            }
             Command::Send { conn, payload, lane } => {
                 let message: Message<'_> = payload.as_message();
                 let header = Header::new(message.opcode(), message.as_bytes().len());

@@ -25,6 +25,7 @@ pub enum Decision {
 /// See the module. The driver takes commands from its mailbox and gives them to the engine one by one.
 pub(crate) enum Command {
     Publish { topic: TopicId, key: Option<Box<str>>, payload: Payload },
+    Forget { topic: TopicId, key: Box<str> },
     Send { conn: ConnId, payload: Payload, lane: Lane },
     Close { conn: ConnId, code: CloseCode, reason: Box<str> },
     Contract { mount: MountId, command: Box<dyn Any + Send> },
@@ -39,6 +40,7 @@ impl Command {
     pub(crate) fn weight_bytes(&self) -> usize {
         match self {
             Command::Publish { payload, key, .. } => payload.len() + key.as_ref().map_or(0, |key| key.len()),
+            Command::Forget { key, .. } => key.len(),
             Command::Send { payload, .. } => payload.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Revoke { subject } => subject.len(),
@@ -52,6 +54,7 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Command::Publish { .. } => "Publish",
+            Command::Forget { .. } => "Forget",
             Command::Send { .. } => "Send",
             Command::Close { .. } => "Close",
             Command::Contract { .. } => "Contract",

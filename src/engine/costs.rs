@@ -14,12 +14,18 @@ use crate::{
         close::Closed,
         id::{ConnId, MountId},
         limits::{
-            CLIENT_PATH_MAX, KEYED_BYTES_MAX, LOG_BYTES_MIN, Limits, READ_BUFFER_BYTES, SLOT_CHUNK,
-            SPARE_OUTBOXES,
+            CLIENT_PATH_MAX, KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX, LOG_BYTES_MIN, Limits, READ_BUFFER_BYTES,
+            SLOT_CHUNK, SPARE_OUTBOXES,
         },
         time::Tick,
     },
-    hub::{board::Subscriber, deadlines::Deadlines, log::Log, outbox::Outbox, topic::Topic},
+    hub::{
+        board::Subscriber,
+        deadlines::Deadlines,
+        log::Log,
+        outbox::Outbox,
+        topic::{SnapshotSource, Topic},
+    },
 };
 use core::net::IpAddr;
 
@@ -58,7 +64,14 @@ impl Costs {
         let topics = limits.topics.min(limits.log_bytes_total / LOG_BYTES_MIN);
         let retained = limits.log_bytes_total / 4;
         // The newest value of each of the host's topics, waiting for the loop.
-        let latest: usize = host_topics.map(|topic| topic.frame_bytes_max()).sum();
+        // Of a keyed one each key has a slot, in a map that is copied when a key is added.
+        let per_key = size_of::<(Box<str>, usize)>() * 4 + 128;
+        let latest: usize = host_topics
+            .map(|topic| match topic.source {
+                SnapshotSource::Keyed => 2 * KEYED_BYTES_MAX + KEYS_PER_TOPIC_MAX * per_key,
+                _ => topic.frame_bytes_max(),
+            })
+            .sum();
         let keyed = topics * 1_024 + limits.log_bytes_total.min(topics * KEYED_BYTES_MAX);
         let spare = SPARE_OUTBOXES * (32 << 10);
         Self {

@@ -11,7 +11,7 @@ use crate::{
         id::{ConnId, MountId, TopicId},
         limits::CLOSE_REASON_MAX,
     },
-    hub::topic::{Lag, SnapshotSource, Topic},
+    hub::topic::{SnapshotSource, Topic},
     runtime::{
         latest::Latest,
         mailbox::{MailboxSender, PushError},
@@ -57,12 +57,8 @@ impl Handle {
             if let Some(refused) = too_large(&spec, &payload) {
                 return Err(SendError::Refused(payload, refused));
             }
-            if spec.lag == Lag::Conflate && spec.source != SnapshotSource::Keyed {
-                if self.board.has_ended() {
-                    return Err(SendError::Stopped(payload));
-                }
-                self.latest.put(slot, payload);
-                return Ok(());
+            if self.latest.takes(slot) {
+                return self.put_newest(slot, None, payload);
             }
         }
         self.push(Command::Publish { topic, key: None, payload }, |command| match command {
@@ -71,7 +67,34 @@ impl Handle {
         })
     }
 
-    /// Publishes the newest value of one key of a [`SnapshotSource::Keyed`] topic.
+    fn put_newest(&self, slot: usize, key: Option<&str>, payload: Payload) -> Result<(), SendError<Payload>> {
+        if self.board.has_ended() {
+            return Err(SendError::Stopped(payload));
+        }
+        let put = self.latest.put(slot, key, payload);
+        put.map_err(|(payload, why)| {
+            self.board.refused_command();
+            SendError::Refused(payload, why)
+        })
+    }
+
+    /// Forgets a key of a [`SnapshotSource::Keyed`] topic: newcomers do not hear of it any more. Those who are there are not told; publish
+    /// a last word before, if they should be.
+    pub fn forget_key(&self, topic: TopicId, key: &str) -> Result<(), SendError<()>> {
+        match self.spec(topic) {
+            Some((slot, _)) if self.latest.takes(slot) => {
+                if self.board.has_ended() {
+                    return Err(SendError::Stopped(()));
+                }
+                self.latest.forget(slot, key);
+                Ok(())
+            }
+            _ => self.push(Command::Forget { topic, key: key.into() }, |_| Some(())),
+        }
+    }
+
+    /// Publishes the newest value of one key of a [`SnapshotSource::Keyed`] topic. On one that conflates it never fails for a full
+    /// queue, as [`publish`](Self::publish).
     pub fn publish_key(
         &self,
         topic: TopicId,
@@ -79,8 +102,13 @@ impl Handle {
         payload: impl Into<Payload>,
     ) -> Result<(), SendError<Payload>> {
         let payload = payload.into();
-        if let Some(refused) = self.spec(topic).and_then(|(_, spec)| too_large(&spec, &payload)) {
-            return Err(SendError::Refused(payload, refused));
+        if let Some((slot, spec)) = self.spec(topic) {
+            if let Some(refused) = too_large(&spec, &payload) {
+                return Err(SendError::Refused(payload, refused));
+            }
+            if spec.source == SnapshotSource::Keyed && self.latest.takes(slot) {
+                return self.put_newest(slot, Some(key), payload);
+            }
         }
         self.push(Command::Publish { topic, key: Some(key.into()), payload }, |command| match command {
             Command::Publish { payload, .. } => Some(payload),

@@ -122,7 +122,7 @@ impl Server {
             .collect();
         let mounts = settings.mounts.iter().map(|mount| mount.pattern.clone()).collect();
         let board = Arc::new(Board::new());
-        let latest = Arc::new(Latest::new(topics.len(), Arc::clone(&wake)));
+        let latest = Arc::new(Latest::new(topics.iter().map(|(_, _, topic)| *topic), Arc::clone(&wake)));
         let parts = Parts {
             poll,
             listeners,

@@ -21,6 +21,7 @@ use crate::ground::{
 };
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     ops::Range,
     sync::Arc,
 };
@@ -222,6 +223,16 @@ impl Board {
         }
         self.append(id, opcode, payload, notice, maker, stats);
         Ok(())
+    }
+
+    /// Forgets a key of a keyed topic: newcomers do not hear of it any more. False when the topic is no more.
+    pub(crate) fn forget(&mut self, id: TopicId, key: &str) -> bool {
+        let Some(topic) = self.get(id) else { return false };
+        if topic.keyed.forget(key) {
+            let made = mem::take(&mut topic.snapshots).map(|made| made.map(|(_, frames)| frames));
+            self.release_all(made.into_iter().flatten());
+        }
+        true
     }
 
     /// Publishes the topic's snapshot once more, byte for byte. Returns whether there was any.
@@ -721,6 +732,16 @@ impl TopicState {
 }
 
 impl Keyed {
+    /// Whether it was there.
+    fn forget(&mut self, key: &str) -> bool {
+        let Some(place) = self.places.remove(key) else { return false };
+        let frame = self.frames.remove(place);
+        self.bytes -= frame.len() + key.len();
+        // The order in which the keys first appeared is kept.
+        self.places.values_mut().filter(|other| **other > place).for_each(|other| *other -= 1);
+        true
+    }
+
     fn put(&mut self, key: &str, opcode: Opcode, payload: &[u8]) -> bool {
         let header = Header::new(opcode, payload.len());
         let len = header.as_slice().len() + payload.len();

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod descriptors;
+pub(crate) mod keyed;
 pub(crate) mod latest;
 pub(crate) mod listener;
 pub(crate) mod mailbox;

@@ -402,8 +402,12 @@ impl Reactor {
     fn take_commands(&mut self) {
         let (latest, topics, engine) = (&self.latest, &self.latest_topics, &mut self.engine);
         if engine.takes_values() {
-            latest.take(|slot, payload| {
-                engine.command(Command::Publish { topic: topics[slot], key: None, payload });
+            latest.take(|topic, key, payload| {
+                let (topic, key) = (topics[topic], key.map(Into::into));
+                engine.command(match payload {
+                    Some(payload) => Command::Publish { topic, key, payload },
+                    None => Command::Forget { topic, key: key.unwrap_or_default() },
+                });
             });
         }
         for _ in 0..COMMANDS_PER_TURN {

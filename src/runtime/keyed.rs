@@ -1,0 +1,285 @@
+//! The newest value of each key of one of the host's state topics, on its way in: a slot for each key, so that publishing it never fails for want
+//! of room in a queue, and no publisher ever waits for another, or for the loop.
+
+use crate::ground::{
+    frame::Payload,
+    limits::{KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX},
+};
+use arc_swap::ArcSwap;
+use crossbeam_utils::atomic::AtomicCell;
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
+    },
+};
+
+/// A new key copies the map of its shard, and no more.
+const SHARDS: usize = 64;
+
+enum Newest {
+    Value(Payload),
+    /// The key is to be forgotten.
+    Forget,
+    /// The slot is no longer in its map: what is put here must be taken back and put where the key lives now.
+    Dead,
+}
+
+impl Newest {
+    fn weight_bytes(&self) -> usize {
+        match self {
+            Self::Value(payload) => payload.len(),
+            Self::Forget | Self::Dead => 0,
+        }
+    }
+}
+
+type Slot = AtomicCell<Option<Box<Newest>>>;
+type Slots = HashMap<Box<str>, Arc<Slot>>;
+
+#[derive(Default)]
+struct Shard {
+    slots: ArcSwap<Slots>,
+    /// Some slot was filled since the loop last looked.
+    filled: AtomicBool,
+}
+
+/// See the module.
+pub(crate) struct Keyed {
+    shards: Box<[Shard]>,
+    hasher: RandomState,
+    keys: AtomicUsize,
+    /// Bytes of the values that wait.
+    bytes: AtomicUsize,
+}
+
+impl Keyed {
+    pub(crate) fn new() -> Self {
+        debug_assert!(Slot::is_lock_free());
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            hasher: RandomState::new(),
+            keys: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Puts a key's newest value, in place of one that was not taken yet: then it is true. Fails, handing it back, when the topic could not
+    /// hold it in any case.
+    pub(crate) fn put(&self, key: &str, value: Payload) -> Result<bool, (Payload, &'static str)> {
+        let waiting = self.bytes.fetch_add(value.len(), Relaxed);
+        // Twice what the topic can hold, so that replacing what waits always fits.
+        if waiting + value.len() > 2 * KEYED_BYTES_MAX {
+            self.bytes.fetch_sub(value.len(), Relaxed);
+            return Err((value, "the newest values of the topic's keys exceed 4 MiB"));
+        }
+        self.place(key, Box::new(Newest::Value(value))).map_err(|refused| {
+            self.bytes.fetch_sub(refused.weight_bytes(), Relaxed);
+            match *refused {
+                Newest::Value(value) => (value, "the topic has as many keys as it takes (16,384)"),
+                Newest::Forget | Newest::Dead => unreachable!("a value was put"),
+            }
+        })
+    }
+
+    /// Has a key forgotten, and what waits for it.
+    pub(crate) fn forget(&self, key: &str) {
+        if self.shard(key).slots.load().contains_key(key) {
+            // There is nothing to be handed back: the key is there, or was until just now.
+            let _ = self.place(key, Box::new(Newest::Forget));
+        }
+    }
+
+    fn shard(&self, key: &str) -> &Shard {
+        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    }
+
+    fn place(&self, key: &str, mut newest: Box<Newest>) -> Result<bool, Box<Newest>> {
+        let shard = self.shard(key);
+        loop {
+            let Some(slot) = self.slot(shard, key) else { return Err(newest) };
+            let before = slot.swap(Some(newest));
+            if matches!(before.as_deref(), Some(Newest::Dead)) {
+                // Whoever finds it dead sees to what is in it, though that may be another's newer one by now.
+                match slot.swap(before) {
+                    Some(back) => newest = back,
+                    None => return Ok(true),
+                }
+                continue;
+            }
+            if let Some(before) = &before {
+                self.bytes.fetch_sub(before.weight_bytes(), Relaxed);
+            }
+            // The swap above is before this store, and the loop's look at the slots behind its swap of the flag.
+            shard.filled.store(true, Release);
+            return Ok(before.is_some());
+        }
+    }
+
+    /// The key's slot, made if need be; `None` when there are too many.
+    fn slot(&self, shard: &Shard, key: &str) -> Option<Arc<Slot>> {
+        let mut counted = false;
+        loop {
+            let slots = shard.slots.load_full();
+            if let Some(slot) = slots.get(key) {
+                if counted {
+                    self.keys.fetch_sub(1, Relaxed);
+                }
+                return Some(Arc::clone(slot));
+            }
+            if !counted {
+                counted = true;
+                if self.keys.fetch_add(1, Relaxed) >= KEYS_PER_TOPIC_MAX {
+                    self.keys.fetch_sub(1, Relaxed);
+                    return None;
+                }
+            }
+            let slot = Arc::new(Slot::new(None));
+            let mut more = Slots::clone(&slots);
+            more.insert(key.into(), Arc::clone(&slot));
+            let found = shard.slots.compare_and_swap(&slots, Arc::new(more));
+            if Arc::ptr_eq(&found, &slots) {
+                return Some(slot);
+            }
+            // Another key came to this shard meanwhile: once more, on its map.
+        }
+    }
+
+    /// Takes what was put since, by key; `None`: the key is forgotten. For the loop alone.
+    pub(crate) fn take(&self, mut each: impl FnMut(&str, Option<Payload>)) {
+        for shard in &self.shards {
+            if !shard.filled.load(Acquire) || !shard.filled.swap(false, AcqRel) {
+                continue;
+            }
+            for (key, slot) in shard.slots.load_full().iter() {
+                let Some(newest) = slot.take() else { continue };
+                self.bytes.fetch_sub(newest.weight_bytes(), Relaxed);
+                match *newest {
+                    Newest::Value(payload) => each(key, Some(payload)),
+                    Newest::Forget => {
+                        each(key, None);
+                        self.bury(shard, key, slot);
+                    }
+                    Newest::Dead => unreachable!("a dead slot is not in its map"),
+                }
+            }
+        }
+    }
+
+    /// Removes a key that is forgotten. What was put meanwhile goes where the key lives next.
+    fn bury(&self, shard: &Shard, key: &str, slot: &Slot) {
+        shard.slots.rcu(|slots| {
+            let mut fewer = Slots::clone(slots);
+            fewer.remove(key);
+            fewer
+        });
+        self.keys.fetch_sub(1, Relaxed);
+        if let Some(newest) = slot.swap(Some(Box::new(Newest::Dead))) {
+            let weight = newest.weight_bytes();
+            if self.place(key, newest).is_err() {
+                // Another key took the place in this very moment; the topic is full.
+                self.bytes.fetch_sub(weight, Relaxed);
+                log::warn!("a topic has no room for another key: its newest value is dropped");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeMap, thread};
+
+    fn taken(keyed: &Keyed) -> BTreeMap<String, Option<Payload>> {
+        let mut taken = BTreeMap::new();
+        keyed.take(|key, value| {
+            taken.insert(key.to_owned(), value);
+        });
+        taken
+    }
+
+    #[test]
+    fn the_newest_of_each_key_is_taken_once() {
+        let keyed = Keyed::new();
+        assert_eq!(keyed.put("a", "1".into()), Ok(false));
+        assert_eq!(keyed.put("a", "2".into()), Ok(true));
+        assert_eq!(keyed.put("b", "3".into()), Ok(false));
+        keyed.forget("unheard of");
+        let both = [("a".to_owned(), Some("2".into())), ("b".to_owned(), Some("3".into()))];
+        assert_eq!(taken(&keyed), both.into());
+        assert!(taken(&keyed).is_empty());
+        assert_eq!(keyed.put("a", "4".into()), Ok(false));
+        keyed.forget("a");
+        assert_eq!(taken(&keyed), [("a".to_owned(), None)].into());
+        assert_eq!(keyed.keys.load(Relaxed), 1);
+        assert_eq!(keyed.put("a", "5".into()), Ok(false));
+        assert_eq!(taken(&keyed), [("a".to_owned(), Some("5".into()))].into());
+        assert_eq!(keyed.bytes.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn bounds_hand_the_value_back() {
+        let keyed = Keyed::new();
+        let large = || Payload::from(vec![0; KEYED_BYTES_MAX]);
+        assert_eq!((keyed.put("a", large()), keyed.put("a", large())), (Ok(false), Ok(true)));
+        assert!(keyed.put("b", large()).is_ok());
+        assert!(keyed.put("c", "x".into()).unwrap_err().1.contains("4 MiB"));
+        assert_eq!(taken(&keyed).len(), 2);
+        for key in 0..KEYS_PER_TOPIC_MAX - 2 {
+            keyed.put(&key.to_string(), Payload::from("x")).unwrap();
+        }
+        assert_eq!(keyed.put("one more", "x".into()).unwrap_err().0, Payload::from("x"));
+        assert!(keyed.put("0", "y".into()).is_ok(), "no other key");
+    }
+
+    /// Publishers that forget and publish against each other and the loop: the last word of each key is what is taken last.
+    #[test]
+    fn no_last_word_is_lost() {
+        let rounds = if cfg!(miri) { 30 } else { 20_000 };
+        let keyed = Keyed::new();
+        let mut known = BTreeMap::new();
+        let take = |known: &mut BTreeMap<String, u64>| {
+            keyed.take(|key, value| {
+                match value {
+                    Some(Payload::Text(text)) => known.insert(key.to_owned(), text.parse().unwrap()),
+                    _ => known.remove(key),
+                };
+            });
+        };
+        thread::scope(|scope| {
+            // Each thread has keys of its own, of which it knows the last word, and one key is fought over.
+            let threads: Vec<_> = (0..3)
+                .map(|id| {
+                    let keyed = &keyed;
+                    scope.spawn(move || {
+                        for round in 1..=rounds {
+                            let key = format!("{id}-{}", round % 3);
+                            if round % 7 == 0 && round < rounds - 9 {
+                                keyed.forget(&key);
+                                keyed.forget("shared");
+                            }
+                            keyed.put(&key, round.to_string().into()).unwrap();
+                            keyed.put("shared", round.to_string().into()).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            while threads.iter().any(|thread| !thread.is_finished()) {
+                take(&mut known);
+            }
+        });
+        take(&mut known);
+        for id in 0..3 {
+            for last in rounds - 2..=rounds {
+                assert_eq!(known.get(&format!("{id}-{}", last % 3)), Some(&last));
+            }
+        }
+        assert_eq!(known.get("shared"), Some(&rounds));
+        assert_eq!((keyed.keys.load(Relaxed), keyed.bytes.load(Relaxed)), (10, 0));
+    }
+}
