@@ -36,7 +36,7 @@ mod wire;
 pub use contracts::{
     admission::Admission,
     contract::{Contract, ContractFactory, Hello, Setup, SnapshotMessages},
-    effects::{Effect, Effects, EventClass},
+    effects::{Count, Effect, Effects, EventClass},
     gate::{Gate, Verdict},
     route::{Reply, Route, RouteContext},
     store::{MemoryStore, Page, Position, Query, Record, Store, StoreError, StoreReader},

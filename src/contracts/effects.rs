@@ -48,6 +48,18 @@ pub enum EventClass {
     Notice,
 }
 
+/// What a contract counts by [`Effects::count`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Count {
+    /// A message that was left without an answer on purpose: [`Stats::messages_ignored`](crate::Stats::messages_ignored).
+    Ignored,
+    /// A message that was answered with an error: [`Stats::messages_refused`](crate::Stats::messages_refused).
+    Refused,
+    /// A bound of the contract's was reached: [`Stats::contract_bounds`](crate::Stats::contract_bounds).
+    Bound,
+}
+
 #[derive(Debug)]
 pub(crate) enum Op {
     Send { to: ConnId, opcode: Opcode, payload: Span, lane: Lane },
@@ -76,6 +88,8 @@ pub struct Effects {
     pub(crate) next_ticket: u64,
     /// Topics that found no room.
     pub(crate) topics_refused: u64,
+    /// What contracts counted, by [`Count`].
+    pub(crate) counts: [u64; 3],
     pub(crate) entropy: Box<dyn FnMut() -> u128 + Send>,
 }
 
@@ -88,6 +102,7 @@ impl Effects {
             topics,
             next_ticket: 1,
             topics_refused: 0,
+            counts: [0; 3],
             entropy,
         }
     }
@@ -234,6 +249,11 @@ impl Effects {
         ticket
     }
 
+    /// Counts something of the contract's own in the server's [`Stats`](crate::Stats). It counts even if the call panics afterwards.
+    pub fn count(&mut self, what: Count) {
+        self.counts[what as usize] += 1;
+    }
+
     /// Asks for a call of [`Contract::deadline`](crate::Contract::deadline) at this time; `None` asks for none. A contract has one
     /// deadline: the last word counts.
     pub fn arm(&mut self, at: Option<Tick>) {
@@ -358,5 +378,7 @@ mod tests {
             "a code that may not be sent"
         );
         assert_ne!(fx.unique(), fx.unique());
+        fx.count(Count::Bound);
+        assert_eq!(fx.counts, [0, 0, 1]);
     }
 }

@@ -444,6 +444,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.log_bytes = self.board.log_bytes() as u64;
         self.stats.detached_bytes = self.board.detached_bytes() as u64;
         self.stats.topics_refused = self.fx.topics_refused;
+        [self.stats.messages_ignored, self.stats.messages_refused, self.stats.contract_bounds] =
+            self.fx.counts;
     }
 
     /// Puts a connection on the list of those to be read.

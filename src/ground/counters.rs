@@ -183,6 +183,12 @@ stats! {
     /// Records refused because the store was down.
     records_refused,
 
+    /// Messages that contracts left without an answer on purpose.
+    messages_ignored,
+    /// Messages that contracts answered with an error.
+    messages_refused,
+    /// Times a bound of a contract was reached.
+    contract_bounds,
     /// Panics of contracts, gates and routes that were caught.
     contract_panics,
     /// Mounts retired for panicking too often.
