@@ -453,6 +453,81 @@ fn a_stop_says_goodbye_and_may_be_repeated() {
     assert_eq!(handle.stats().closed_shutdown, 1);
 }
 
+/// Whoever has asked, or begun to, when the server stops is told; whoever has said nothing is only let go.
+#[test]
+fn requests_that_the_stop_overtakes_are_refused_and_counted() {
+    let (mounts, mount) = mpsc::channel();
+    let (holds, held) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let stopper = move |setup: &mut Setup<'_>| {
+        mounts.send(setup.mount()).unwrap();
+        let (holds, released) = (holds.clone(), Arc::clone(&released));
+        Script::new().command(move |_, command| {
+            let server = command.downcast::<Arc<Server>>().unwrap();
+            holds.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            assert_eq!(server.stop(PATIENCE), Stopped::Requested);
+        })
+    };
+    let (streams, stream) = mpsc::channel();
+    let slow = move |context: &RouteContext<'_>, _: &andon::Request<'_>, _: &[u8]| {
+        streams.send(context.conn).unwrap();
+        let mut pulls = [andon::Pulled::Wait, andon::Pulled::End].into_iter();
+        Response::stream(200, "text/plain", move |_: usize, out: &mut Vec<u8>| {
+            out.extend_from_slice(b"piece");
+            pulls.next().unwrap()
+        })
+    };
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount("/", stopper)
+            .route(Method::Get, "/slow", slow)
+            .route(Method::Get, "/later", late)
+            .events(EventMask::REFUSALS),
+    );
+    let (events, handle) = (server.events().unwrap(), server.handle());
+    let server = Arc::new(server);
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+
+    let (mut silent, mut kept, mut begun) =
+        (Client::connect(addr), Client::connect(addr), Client::connect(addr));
+    for client in [&mut silent, &mut kept, &mut begun] {
+        assert_eq!(client.get("/healthz").status, 200);
+    }
+    let mut parked = Client::connect(addr);
+    parked.send(get("/later"));
+    stats_until(&handle, "it is parked", |stats| stats.parked == 1);
+    let mut streaming = Client::connect(addr);
+    streaming.send(get("/slow"));
+    let conn = take(&stream);
+    assert!(streaming.await_bytes(1), "its answer has begun");
+
+    handle.command(take(&mount), Box::new(Arc::clone(&server))).unwrap();
+    take(&held);
+    // None of this can be seen by the loop before it is told to stop.
+    kept.send(get("/healthz"));
+    begun.send("GET /heal");
+    streaming.send(get("/healthz"));
+    handle.resume(conn).unwrap();
+    release.send(()).unwrap();
+
+    assert_eq!(streaming.answer().text(), "piecepiece");
+    for mut client in [kept, begun, parked, streaming] {
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
+        assert!(answer.text().contains("the server is stopping"), "{}", answer.text());
+        client.expect_end();
+        match next(&events) {
+            Event::Refused { cause, .. } => assert_eq!(cause, RefusalCause::Stopping),
+            other => panic!("{other:?}"),
+        }
+    }
+    silent.expect_end();
+    assert_eq!(server.stop(PATIENCE), Stopped::Clean);
+    assert_eq!(handle.stats().refused_stopping, 4);
+}
+
 #[test]
 fn publishing_to_a_server_that_has_stopped_gives_the_message_back() {
     let (server, _) = start(Server::builder().topic("a", Topic::state()).topic("b", Topic::stream()));

@@ -36,7 +36,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let fits = match peer.phase {
                 Phase::Head(_) => {
                     matches!(queue, Some(queue::HANDSHAKE | queue::KEEP_ALIVE))
-                        || (queue == Some(queue::CLOSE) && peer.refused.is_some())
+                        || (queue == Some(queue::CLOSE) && (peer.refused.is_some() || self.stopping))
                 }
                 Phase::Body(..) => queue == Some(queue::HANDSHAKE),
                 Phase::Parked(_) => queue == Some(queue::PARKED),

@@ -81,7 +81,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             };
             self.refuse(slot, 503, why);
         } else if self.stopping {
-            self.refuse(slot, 503, "the server is stopping");
+            self.refuse_stopping(slot);
         } else {
             self.dispatch(slot, bytes, &head, None, None);
         }
@@ -619,11 +619,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if !answer.complete {
             return;
         }
-        if answer.keep_alive && !peer.ended && !self.stopping {
+        if answer.keep_alive && !peer.ended {
             peer.phase = Phase::Head(HeadScan::default());
             peer.unparsed = !peer.partial.is_empty();
-            let due = self.now.tick + self.limits.keep_alive;
-            self.deadlines.set(queue::KEEP_ALIVE, slot, due);
+            if self.stopping {
+                // The next request may be there already; else this was the last answer.
+                peer.readable = true;
+                self.deadlines.set(queue::CLOSE, slot, due);
+            } else {
+                let due = self.now.tick + self.limits.keep_alive;
+                self.deadlines.set(queue::KEEP_ALIVE, slot, due);
+            }
             self.mark_ready(slot);
         } else {
             self.linger(slot);

@@ -29,6 +29,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let taken = self.read_peer(slot, &mut buffer);
                 budget = budget.saturating_sub(taken);
                 self.charge(slot);
+                if self.stopping {
+                    self.stop_peer(slot);
+                }
             }
             self.tidy();
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Engine,
-    event::{Event, EventMask},
+    event::{Event, EventMask, RefusalCause},
     peer::{Awaits, Phase},
     ports::Ports,
     queue,
@@ -205,7 +205,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
-    /// The server stops.
+    /// The server stops, or has looked, while it stops, at what this connection had to say.
     pub(super) fn stop_peer(&mut self, slot: u32) {
         let Some(peer) = self.peers.at_mut(slot) else { return };
         match &mut peer.phase {
@@ -213,14 +213,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let reason = "the server is stopping";
                 self.begin_close(slot, CloseCode::GOING_AWAY, reason, CloseCause::Shutdown, false);
             }
-            Phase::Head(_) | Phase::Body(..) | Phase::Parked(_) => {
-                if peer.partial.is_empty() && matches!(peer.phase, Phase::Head(_)) {
-                    self.drop_peer(slot, CloseCause::Shutdown);
-                } else {
-                    self.refuse(slot, 503, "the server is stopping");
-                }
-            }
-            Phase::Answering(answer) => answer.keep_alive = false,
+            // It may have asked already, and is to be told.
+            Phase::Head(_) if peer.partial.is_empty() && peer.readable => self.mark_ready(slot),
+            Phase::Head(_) if peer.partial.is_empty() => match self.deadlines.queue_of(slot) {
+                // It has just been answered, and may not have read that yet.
+                Some(queue::CLOSE) if peer.refused.is_none() => self.linger(slot),
+                _ => self.drop_peer(slot, CloseCause::Shutdown),
+            },
+            Phase::Head(_) | Phase::Body(..) | Phase::Parked(_) => self.refuse_stopping(slot),
+            // What was promised to be kept open may hold the next request.
+            Phase::Answering(_) => {}
             Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over => {}
         }
     }
@@ -242,6 +244,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 _ => {}
             }
         }
+    }
+
+    /// Answers a request, whole or begun, that the stop has overtaken.
+    pub(super) fn refuse_stopping(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at(slot) else { return };
+        let addr = peer.addr;
+        if peer.refused.is_none() {
+            self.count_refusal(RefusalCause::Stopping, None, addr);
+        }
+        self.refuse(slot, 503, "the server is stopping");
     }
 
     pub(super) fn handshake_late(&mut self, slot: u32) {

@@ -34,7 +34,7 @@ pub(crate) mod transport;
 use self::{
     event::RefusalCause,
     outbound::{Outbound, StateKey},
-    peer::Peer,
+    peer::{Peer, Phase},
     ports::Ports,
     settings::{Mount, Settings},
     slots::Slots,
@@ -344,6 +344,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.with_contract(MountId(index as u16), |contract, fx| contract.shutdown(fx));
         }
         for slot in 0..self.peers.extent() as u32 {
+            if let Some(peer) = self.peers.at_mut(slot) {
+                // Readiness comes in turns; a request may be there that none has told of yet.
+                peer.readable |= matches!(peer.phase, Phase::Head(_));
+            }
             self.stop_peer(slot);
         }
         self.tidy();

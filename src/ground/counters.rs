@@ -62,7 +62,7 @@ stats! {
     refused_parked,
     /// Parked handshakes and requests that the host did not decide or answer in time.
     parked_expired,
-    /// Requests refused with 503 because the server was stopping.
+    /// Requests, whole or begun, that were refused with 503 because the server was stopping.
     refused_stopping,
     /// Times a listener rested because descriptors had run out.
     accept_backoffs,
