@@ -693,6 +693,31 @@ fn a_host_decides_about_a_handshake_from_another_thread() {
 }
 
 #[test]
+fn a_refusal_by_the_host_is_noticed_like_that_of_a_gate() {
+    let gate = |_: andon::Now, request: &andon::Request<'_>| match request.raw_query() {
+        Some("ask") => Verdict::Ask,
+        _ => Verdict::Refuse(Response::new(403)),
+    };
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount_with("/", MountOptions::new().gate(gate), echo)
+            .events(EventMask::ASKS | EventMask::REFUSALS),
+    );
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    let mut client = Client::connect(addr);
+    for path in ["/?ask", "/"] {
+        client.send(upgrade_head(path, ""));
+        if path == "/?ask" {
+            handle.decide(next_asked(&events), Decision::Refuse(Response::new(403))).unwrap();
+        }
+        assert_eq!(client.answer().status, 403);
+        let from = client.stream.local_addr().unwrap();
+        assert_eq!(next(&events), Event::Refused { cause: RefusalCause::Gate, peer: from }, "{path}");
+    }
+    stats_until(&handle, "both are counted", |stats| stats.answered_403 == 2);
+}
+
+#[test]
 fn a_decision_that_comes_too_late_misses() {
     let (server, addr, events) = asking(|limits| limits.parked_wait = Duration::from_millis(50));
     let mut client = Client::connect(addr);

@@ -304,7 +304,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 pending.identity = Some(identity);
                 self.dispatch_pending(conn.slot, pending);
             }
-            Decision::Refuse(response) => self.answer_pending(conn.slot, &pending, response, true),
+            Decision::Refuse(response) => {
+                if let Some(addr) = self.peers.at(conn.slot).map(|peer| peer.addr) {
+                    self.count_refusal(RefusalCause::Gate, addr);
+                }
+                self.answer_pending(conn.slot, &pending, response, true);
+            }
         }
         self.charge(conn.slot);
         self.mark_ready(conn.slot);
