@@ -423,6 +423,10 @@ fn a_contract_gets_commands_of_its_own() {
     client.expect_text("all hear");
 }
 
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
+}
+
 // ---- stopping ----------------------------------------------------------------------------------------
 
 #[test]
@@ -488,7 +492,6 @@ fn requests_that_the_stop_overtakes_are_refused_and_counted() {
     );
     let (events, handle) = (server.events().unwrap(), server.handle());
     let server = Arc::new(server);
-    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
 
     let (mut silent, mut kept, mut begun) =
         (Client::connect(addr), Client::connect(addr), Client::connect(addr));
@@ -830,7 +833,39 @@ fn an_identity_expires() {
     assert!(client.expect_close(1008).contains("expired"));
     free.text("unharmed");
     free.expect_text("unharmed");
-    stats_until(&server.handle(), "it is closed", |stats| stats.closed_host == 1 && stats.open == 1);
+    let stats = stats_until(&server.handle(), "it is closed", |stats| stats.closed == 1);
+    assert_eq!((stats.closed_expired, stats.closed_host, stats.open), (1, 0, 1));
+}
+
+/// Whether the gate or the host names it, to a contract or to a route: nobody meets who it was.
+#[test]
+fn an_identity_that_has_expired_lets_nobody_in() {
+    let past = |now: andon::Now| Identity::new("u1").with_expiry(now.wall);
+    let gate = move |now: andon::Now, request: &andon::Request<'_>| match request.raw_query() {
+        Some("ask") => Verdict::Ask,
+        _ => Verdict::Allow(past(now)),
+    };
+    let route = |_: &RouteContext<'_>, _: &andon::Request<'_>, _: &[u8]| Response::new(200);
+    let (mut server, addr) = start(
+        Server::builder()
+            .mount_with("/ws", MountOptions::new().gate(gate), echo)
+            .route_with_gate(Method::Get, "/route", gate, route)
+            .events(EventMask::ASKS | EventMask::REFUSALS),
+    );
+    let (handle, events) = (server.handle(), server.events().unwrap());
+    let mut client = Client::connect(addr);
+    for path in ["/ws", "/route", "/ws?ask"] {
+        client.send(if path == "/route" { get(path) } else { upgrade_head(path, "") });
+        if path == "/ws?ask" {
+            let long_ago = Identity::new("u1").with_expiry(Wall::from_millis(0));
+            handle.decide(next_asked(&events), Decision::Allow(long_ago)).unwrap();
+        }
+        let answer = client.answer();
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(answer.text().contains("the identity has expired"), "{}", answer.text());
+        assert!(matches!(next(&events), Event::Refused { cause: RefusalCause::Gate, .. }), "{path}");
+    }
+    assert_eq!(handle.stats().opened, 0);
 }
 
 // ---- events ------------------------------------------------------------------------------------------

@@ -158,6 +158,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
             },
         };
+        if identity.expires().is_some_and(|moment| moment <= self.now.wall) {
+            self.count_refusal(RefusalCause::Gate, addr);
+            self.answer_to(slot, head, asked, fault(403, "the identity has expired", &[]));
+            return;
+        }
         match target {
             Target::Refused(response) => self.answer_to(slot, head, asked, response),
             Target::Mount(mount) => self.upgrade(slot, mount, head, &request, identity, asked),

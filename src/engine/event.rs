@@ -95,7 +95,7 @@ pub enum RefusalCause {
     Mount,
     /// As many undecided handshakes as [`Limits::parked`](crate::Limits::parked).
     Parked,
-    /// A gate, or the host, said no.
+    /// A gate, or the host, said no, or let in an identity that had expired.
     Gate,
     /// The contract said no.
     Contract,

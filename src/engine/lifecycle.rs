@@ -38,6 +38,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             CloseCause::Contract => &mut self.stats.closed_contract,
             CloseCause::Host => &mut self.stats.closed_host,
             CloseCause::Revoked => &mut self.stats.closed_revoked,
+            CloseCause::Expired => &mut self.stats.closed_expired,
             CloseCause::Shutdown => &mut self.stats.closed_shutdown,
             CloseCause::Timeout => &mut self.stats.closed_timeout,
             CloseCause::TooSlow => &mut self.stats.closed_too_slow,

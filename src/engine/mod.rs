@@ -394,7 +394,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             && at <= self.now.tick
         {
             self.forget_expiry(id);
-            self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Host);
+            self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Expired);
         }
         if !self.feeding_is_blocked() {
             for index in 0..self.mounts.len() {

@@ -66,6 +66,8 @@ pub enum CloseCause {
     Host,
     /// The host revoked the client's identity, by [`Handle::revoke`](crate::Handle::revoke).
     Revoked,
+    /// The identity that it was let in with has expired.
+    Expired,
     /// The server is stopping.
     Shutdown,
     /// No answer to a ping within the deadline, or no close frame in answer to ours.

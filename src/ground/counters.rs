@@ -110,6 +110,8 @@ stats! {
     closed_host,
     /// ... because the host revoked the identity (1008).
     closed_revoked,
+    /// ... because the identity had expired (1008).
+    closed_expired,
     /// ... because the server stopped (1001).
     closed_shutdown,
     /// ... for not answering a ping or a close frame.

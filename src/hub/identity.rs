@@ -51,7 +51,8 @@ impl Identity {
         self.change(|known| known.claims.push((name.into(), value.into())))
     }
 
-    /// Valid until `moment`; the connection is closed with 1008 then.
+    /// Valid until `moment`: then its WebSocket is closed with 1008 ([`CloseCause::Expired`](crate::CloseCause::Expired)). A request that comes with an identity
+    /// that has expired is refused with 403, not with 401: that would have to name a scheme to identify by, which only the gate knows.
     #[must_use]
     pub fn with_expiry(self, moment: Wall) -> Self {
         self.change(|known| known.expires = Some(moment))
