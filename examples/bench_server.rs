@@ -112,7 +112,7 @@ impl Contract for Echo {
 fn main() -> ExitCode {
     let listen = common::listen_flags("bench_server", "the server under test", "127.0.0.1:9001");
     let mut limits = Limits::default();
-    limits.connections = 16_000;
+    limits.connections = Some(16_000);
     let log = Topic::state().with_lag(Lag::Conflate).with_log_bytes(4 << 20);
     let topic = |setup: &mut Setup<'_>| setup.topic("bench").expect("declared below");
     let mut builder = Server::builder()

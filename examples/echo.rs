@@ -18,7 +18,7 @@ impl Contract for Echo {
 fn main() -> ExitCode {
     let listen = common::listen_flags("echo", "a WebSocket echo server", "127.0.0.1:9001");
     let mut limits = Limits::default();
-    limits.connections = 16_000;
+    limits.connections = Some(16_000);
     limits.message_bytes = 16 << 20;
     limits.frame_bytes = 16 << 20;
     limits.partial_bytes_total = 256 << 20;

@@ -108,7 +108,7 @@ fn mistakes_of_configuration_say_what_to_do() {
         (on().topic("t", Topic::state().with_snapshot(SnapshotSource::Contract)), "host declares it"),
         (on().topic("t", Topic::state().with_log_bytes(128 << 20)), "log_bytes_total"),
         (on().mount_with("/", MountOptions::new().subprotocol("two words"), echo), "subprotocol"),
-        (bad(|limits| limits.connections = 0), "connections"),
+        (bad(|limits| limits.connections = Some(0)), "connections"),
         (bad(|limits| limits.frame_bytes = 2 << 20), "frame_bytes"),
         (bad(|limits| limits.partial_bytes_total = 3 << 20), "partial_bytes_total"),
         (bad(|limits| limits.head_bytes = 100), "head_bytes"),

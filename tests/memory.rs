@@ -95,7 +95,7 @@ const LOGS: usize = 2 << 20;
 
 fn small() -> Limits {
     limits(|limits| {
-        limits.connections = 128;
+        limits.connections = Some(128);
         (limits.message_bytes, limits.frame_bytes) = (MESSAGE, MESSAGE);
         limits.partial_bytes_total = PARTIAL;
         (limits.outbox_bytes, limits.outbox_bytes_total) = (2 * MESSAGE, OUTBOX);

@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
-use support::{Client, Echo, Script, eventually, example, run_example, start, stats_until, take};
+use support::{Client, Echo, Script, eventually, example, limits, run_example, start, stats_until, take};
 
 /// True in the process that was started for the test; else starts it and sees that it succeeds.
 #[track_caller]
@@ -198,6 +198,27 @@ fn every_socket_is_closed_on_exec() {
     let _clients: Vec<_> = (0..3).map(|_| Client::open(addr, "/")).collect();
     // Poll and waker, two listeners, both ends of three connections.
     assert!(open() >= 10);
+}
+
+#[test]
+fn as_many_connections_as_there_are_descriptors_for_unless_a_number_is_given() {
+    if !is_alone("as_many_connections_as_there_are_descriptors_for_unless_a_number_is_given") {
+        return;
+    }
+    let other = || limits(|limits| limits.events = 512);
+    let built = |builder: andon::Builder| {
+        builder.listen("127.0.0.1:0").build().unwrap().limits().connections.expect("it is filled in")
+    };
+    for (descriptors, connections) in [(1_000, 744), (300, 150), (160, 80)] {
+        let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
+        // SAFETY: a valid limit, of this process alone.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        assert_eq!(built(Server::builder()), connections);
+        assert_eq!(built(Server::builder().limits(other())), connections, "whatever else is set");
+    }
+    let given = || limits(|limits| limits.connections = Some(5_000));
+    assert_eq!(built(Server::builder().limits(given())), 5_000);
+    assert_eq!(built(Server::builder().max_connections(6).limits(given())), 6);
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             stats: Stats::default(),
             now,
             stopping: false,
-            peers: Slots::new(limits.connections + REFUSAL_SLOTS),
+            peers: Slots::new(limits.connections_max() + REFUSAL_SLOTS),
             admitted: 0,
             addresses: HashMap::new(),
             deadlines: Deadlines::new(),
@@ -221,7 +221,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let from_address = self.addresses.get(&addr.ip()).copied().unwrap_or(0);
         let refused = if self.stopping {
             Some(RefusalCause::Stopping)
-        } else if self.admitted >= self.limits.connections {
+        } else if self.admitted >= self.limits.connections_max() {
             Some(RefusalCause::Connections)
         } else if from_address as usize >= self.limits.connections_per_address {
             Some(RefusalCause::Address)

@@ -11,9 +11,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at once, parked and half-open ones included. One more gets 503. Default: the smaller of
-    /// 10,000 and the process's descriptor limit less 256.
-    pub connections: usize,
+    /// Connections at once, parked and half-open ones included. One more gets 503. Default `None`: the smaller of
+    /// 10,000 and the process's descriptor limit less 256, as it is when the configuration is built;
+    /// [`Config::limits`](crate::Config::limits) tells the number.
+    pub connections: Option<usize>,
     /// Connections at once from one IP address; one more gets 503. Default: no limit of its own.
     pub connections_per_address: usize,
     /// Handshakes waiting for a decision of the host at once; one more gets 503. Default 256.
@@ -78,7 +79,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 10_000,
+            connections: None,
             connections_per_address: usize::MAX,
             parked: 256,
             message_bytes: 1 << 20,
@@ -108,6 +109,15 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// [`connections`](Self::connections) as a number: what the builder found, or the most that it would.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.connections.unwrap_or(CONNECTIONS_DEFAULT)
+    }
+}
+
+/// The default for `connections`, where there are descriptors enough.
+pub(crate) const CONNECTIONS_DEFAULT: usize = 10_000;
 /// The most connections a server can be set to: far beyond what one loop serves, and far below what a slot number holds.
 pub(crate) const CONNECTIONS_MAX: usize = 1 << 20;
 /// Connection slots are allocated in chunks of this many and never moved.

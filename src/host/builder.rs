@@ -16,7 +16,10 @@ use crate::{
     ground::{
         error::{ConfigError, StartError},
         id::MountId,
-        limits::{CONNECTIONS_MAX, DESCRIPTORS_SPARED, EVENTS_MIN, LOG_BYTES_MIN, Limits, ROUTES_MAX},
+        limits::{
+            CONNECTIONS_DEFAULT, CONNECTIONS_MAX, DESCRIPTORS_SPARED, EVENTS_MIN, LOG_BYTES_MIN, Limits,
+            ROUTES_MAX,
+        },
     },
     hub::topic::{SnapshotSource, Topic},
     runtime::{
@@ -101,7 +104,7 @@ pub struct Builder {
     mounts: Vec<MountPlan>,
     routes: Vec<RoutePlan>,
     topics: Vec<(String, Topic)>,
-    limits: Option<Limits>,
+    limits: Limits,
     connections: Option<usize>,
     events: EventMask,
     store: Option<Box<dyn Store>>,
@@ -121,7 +124,7 @@ impl Default for Builder {
             mounts: Vec::new(),
             routes: Vec::new(),
             topics: Vec::new(),
-            limits: None,
+            limits: Limits::default(),
             connections: None,
             events: EventMask::NONE,
             store: None,
@@ -209,13 +212,13 @@ impl Builder {
         self
     }
 
-    /// Replaces the limits. The default for [`Limits::connections`] adapts to the process's descriptors; limits given here are taken as they are.
+    /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(limits);
+        self.limits = limits;
         self
     }
 
-    /// Sets [`Limits::connections`] alone.
+    /// Sets [`Limits::connections`] alone, whatever [`limits`](Self::limits) says before or after.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.connections = Some(connections);
         self
@@ -354,17 +357,10 @@ impl Builder {
 
     fn checked_limits(&self) -> Result<Limits, ConfigError> {
         let bad = |name, why| Err(ConfigError::BadLimit { name, why });
-        let adapt = self.limits.is_none() && self.connections.is_none();
-        let mut limits = self.limits.clone().unwrap_or_default();
-        if let Some(connections) = self.connections {
-            limits.connections = connections;
-        }
-        if adapt && let Some(descriptors) = descriptors::soft_limit() {
-            let spared = descriptors.saturating_sub(DESCRIPTORS_SPARED);
-            // A process with fewer than 256 descriptors still gets some connections: half of what it has.
-            limits.connections = limits.connections.min(spared.max(descriptors / 2)).max(1);
-        }
-        let Limits { connections, message_bytes, frame_bytes, outbox_bytes, .. } = limits;
+        let mut limits = self.limits.clone();
+        let connections = self.connections.or(limits.connections).unwrap_or_else(connections_default);
+        limits.connections = Some(connections);
+        let Limits { message_bytes, frame_bytes, outbox_bytes, .. } = limits;
         if connections == 0 || connections > CONNECTIONS_MAX {
             return bad("connections", "it must be from 1 to 1,048,576");
         }
@@ -438,6 +434,14 @@ impl fmt::Debug for Builder {
             .field("topics", &self.topics)
             .finish_non_exhaustive()
     }
+}
+
+/// As many as the process has descriptors for, up to a sensible number.
+fn connections_default() -> usize {
+    let Some(descriptors) = descriptors::soft_limit() else { return CONNECTIONS_DEFAULT };
+    let spared = descriptors.saturating_sub(DESCRIPTORS_SPARED);
+    // A process with fewer than 256 descriptors still gets some connections: half of what it has.
+    CONNECTIONS_DEFAULT.min(spared.max(descriptors / 2)).max(1)
 }
 
 fn healthz(context: &RouteContext<'_>, _: &Request<'_>, _: &[u8]) -> Reply {

@@ -20,7 +20,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The limits, defaults filled in.
+    /// The limits, defaults filled in: also that of [`Limits::connections`].
     pub fn limits(&self) -> &Limits {
         &self.settings.limits
     }
@@ -31,8 +31,8 @@ impl Config {
     /// It is a ceiling, reached only if everything is full at once: every slot taken, every log written to, every
     /// queue and budget spent.
     pub fn memory_ceiling(&self) -> usize {
-        let Limits { connections, message_bytes, .. } = self.settings.limits;
         let limits = &self.settings.limits;
+        let (connections, message_bytes) = (limits.connections_max(), limits.message_bytes);
         let Costs { per_connection, fixed, per_command, per_event, per_record } =
             Costs::of(limits, self.settings.topics.iter().map(|(_, topic)| *topic));
         let queues = limits.commands * per_command

@@ -642,7 +642,7 @@ fn draw_limits(rng: &mut fastrand::Rng) -> Limits {
     let seconds = |rng: &mut fastrand::Rng, max: u64| Duration::from_millis(rng.u64(1_000..max * 1_000));
     let message_bytes = [300, 3_000, 16_000][rng.usize(0..3)];
     Limits {
-        connections: rng.usize(1..20),
+        connections: Some(rng.usize(1..20)),
         connections_per_address: if rng.bool() { usize::MAX } else { rng.usize(1..8) },
         parked: rng.usize(0..4),
         message_bytes,
