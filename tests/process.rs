@@ -274,6 +274,31 @@ fn a_server_without_descriptors_rests_and_leaves_the_last_ones_to_the_host() {
     });
 }
 
+// ---- panics ------------------------------------------------------------------------------------------
+
+/// A program of its own, since the profile of a test cannot say `panic = "abort"`.
+#[test]
+#[ignore = "builds the library once more"]
+fn a_program_that_aborts_on_panic_is_warned_when_it_starts_a_server() {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aborts");
+    fs::create_dir_all(root.join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"aborts\"\nedition = \"2024\"\n[workspace]\n\
+         [dependencies]\nandon = {{ path = {:?} }}\nlog = \"*\"\n\
+         [profile.dev]\npanic = \"abort\"\ndebug = false\n",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    fs::write(root.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+    fs::write(root.join("src/main.rs"), include_str!("support/aborts.rs")).unwrap();
+    let output = Command::new(env!("CARGO")).args(["run", "--quiet"]).current_dir(&root).output().unwrap();
+    let (said, complaints) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{complaints}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("WARN") && said.contains("panic = \"abort\""), "{said}");
+}
+
 // ---- the examples ------------------------------------------------------------------------------------
 
 #[test]

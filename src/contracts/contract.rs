@@ -52,7 +52,8 @@ impl<'a> Hello<'a> {
 /// [`closed`](Self::closed) exactly once. Early and repeated [`deadline`](Self::deadline)s are possible and must be harmless.
 ///
 /// A panic in any method closes the mount's connections with 1011 and the factory builds the contract anew; after three
-/// within a minute the mount is retired and answers 404. With `panic = "abort"` this cannot hold: the process ends.
+/// within a minute the mount is retired and answers 404. With `panic = "abort"` this cannot hold: the process ends, of which the start of a server warns
+/// through `log`.
 ///
 /// ```
 /// use andon::{ConnId, Contract, Effects, Hello, Message, Server, Topic, TopicId};

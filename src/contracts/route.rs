@@ -49,7 +49,8 @@ impl From<Response> for Reply {
 /// Answers the requests to one path and method. Runs on the loop thread and must not wait; what takes time is for
 /// [`Reply::Later`], what is large for [`Response::stream`].
 ///
-/// Any closure `FnMut(&RouteContext, &Request, &[u8]) -> impl Into<Reply>` is one. A panic is answered with 500.
+/// Any closure `FnMut(&RouteContext, &Request, &[u8]) -> impl Into<Reply>` is one. A panic is answered with 500, unless the
+/// program is built with `panic = "abort"`.
 pub trait Route: Send {
     /// A request with its whole body.
     fn handle(&mut self, context: &RouteContext<'_>, request: &Request<'_>, body: &[u8]) -> Reply;

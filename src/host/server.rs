@@ -74,6 +74,12 @@ impl Config {
 impl Server {
     fn start(config: Config) -> Result<Self, StartError> {
         let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings } = config;
+        if cfg!(panic = "abort") {
+            log::warn!(
+                "built with panic = \"abort\": a panic in a contract, gate, route or store ends the process, \
+                 and not only the clients of that contract"
+            );
+        }
         let system = |what| move |source| StartError::System { what, source };
         let poll = mio::Poll::new().map_err(system("make a poll descriptor"))?;
         let waker = mio::Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
