@@ -354,8 +354,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             return;
         }
         let mut outbox = self.take_outbox(slot);
+        let before = outbox.len();
         push(&mut outbox);
-        self.outbox_total += added;
+        self.outbox_total += outbox.len() - before;
         self.stats.frames_private += 1;
         let choke = outbox.len() > self.limits.outbox_bytes / 4;
         if let Some(peer) = self.peers.at_mut(slot) {

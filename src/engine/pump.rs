@@ -221,8 +221,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                     self.outbox_total -= taken;
                 }
                 (Source::Ordered, Some(outbox)) => {
+                    let held = outbox.len();
                     outbox.advance_ordered(taken);
-                    self.outbox_total -= taken;
+                    self.outbox_total -= held - outbox.len();
                 }
                 (Source::Topic(nth), _) => {
                     let SubRef { topic, index } = peer.subs.as_slice()[nth];

@@ -31,9 +31,9 @@ pub struct Limits {
     /// Incomplete frames, messages, heads and bodies of all connections together; when it is spent the
     /// connection that holds the most is closed with 1013. Default 32 MiB.
     pub partial_bytes_total: usize,
-    /// What one client has been sent privately and not taken; beyond it the connection is closed with 1013. Reading from a
-    /// client stops at a quarter of it, so that a client cannot reach it by asking, if it is at least twice what one
-    /// answer to one message may be. Default 4 MiB.
+    /// What one client has been sent privately and not taken, with some 30 bytes for each message; beyond it the connection is
+    /// closed with 1013. Reading from a client stops at a quarter of it, so that a client cannot reach it by asking, if it
+    /// is at least twice what one answer to one message may be. Default 4 MiB.
     pub outbox_bytes: usize,
     /// The same over all connections; beyond it the connection that asks for more is closed with 1013.
     /// Default 32 MiB.

@@ -38,9 +38,10 @@ const MERGE_BYTES: usize = 4 << 10;
 const KEEP_BYTES: usize = 16 << 10;
 
 impl Outbox {
-    /// Bytes not sent yet.
+    /// Bytes not sent yet, and what is noted about them: about a tiny frame between those of others, far more than it is long.
     pub(crate) fn len(&self) -> usize {
-        self.urgent.len() - self.urgent_sent + self.ordered.len() - self.ordered_sent
+        let marks = self.marks.len() * size_of::<Mark>();
+        self.urgent.len() - self.urgent_sent + self.ordered.len() - self.ordered_sent + marks
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -177,6 +178,21 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A budget that counted their bytes alone would be exceeded many times over.
+    #[test]
+    fn what_is_noted_about_frames_counts() {
+        let mut outbox = Outbox::default();
+        for n in 0..10_000 {
+            outbox.push_ordered(2 * n, &[b"\x82\x00"]);
+        }
+        let held = outbox.ordered.len() + outbox.marks.len() * size_of::<Mark>();
+        assert!(outbox.marks.len() == 10_000 && outbox.len() >= held, "{} of {held}", outbox.len());
+        outbox.advance_ordered(19_999);
+        assert_eq!(outbox.len(), 1 + size_of::<Mark>());
+        outbox.advance_ordered(1);
+        assert!(outbox.is_empty());
+    }
 
     #[test]
     fn ordered_lane_keeps_frames_and_boundaries_under_any_cut() {
