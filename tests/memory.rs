@@ -17,7 +17,7 @@ use std::{
     },
     time::Duration,
 };
-use support::{BINARY, Client, PATIENCE, PING, Script, eventually, limits, masked, upgrade_head};
+use support::{BINARY, Client, PATIENCE, PING, Script, TEXT, eventually, limits, masked, upgrade_head};
 
 /// The system's allocator, counted.
 struct Counting;
@@ -240,6 +240,49 @@ fn a_client_that_does_not_take_answers_is_not_asked_for_more() {
     let stats = server.stats();
     assert_eq!((stats.open, stats.closed), (8, 0));
     meter.judge(ceiling, 1 << 20);
+}
+
+/// Narrow clients that are open and never read again.
+fn deaf(addr: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let open = |_| {
+        let mut client = Client::connect_narrow(addr, 4 << 10);
+        client.upgrade("/");
+        client.stream
+    };
+    (0..count).map(open).collect()
+}
+
+/// Clients that send this again and again, and read nothing, until all that may be owed to clients is spent.
+fn flood(mix: &[Vec<u8>]) {
+    let meter = Meter::start();
+    let (server, addr, ceiling) = started(Server::builder().send_buffer_bytes(4 << 10).mount("/", mirror));
+    let clients = deaf(addr, 100);
+    let mut at = vec![0; clients.len()];
+    eventually("the budget is spent", || {
+        for (n, client) in clients.iter().enumerate() {
+            let bytes = &mix[n % mix.len()];
+            at[n] = (at[n] + push(client, &bytes[at[n]..])) % bytes.len();
+        }
+        assert_eq!(Client::connect(addr).get("/healthz").status, 200, "everyone else is served");
+        server.stats().closed_overload > 0
+    });
+    let stats = server.stats();
+    // The close frame of whoever asked for too much is always taken.
+    let closes = stats.closed_overload as usize * 256;
+    assert!(stats.outbox_bytes as usize <= OUTBOX + closes, "{stats:?}");
+    assert_eq!(stats.closed_too_slow, 0, "nobody gets there by asking");
+    meter.judge(ceiling, OUTBOX);
+}
+
+/// So small that what is noted about each could outweigh it.
+#[test]
+fn tiny_messages_whose_answers_nobody_reads() {
+    flood(&[masked(BINARY, b"").repeat(8_000), masked(TEXT, b"x").repeat(8_000)]);
+}
+
+#[test]
+fn pings_whose_pongs_nobody_reads() {
+    flood(&[masked(PING, &[7; 125]).repeat(400), masked(PING, b"").repeat(8_000)]);
 }
 
 #[test]
