@@ -50,7 +50,7 @@ pub use engine::{
 pub use ground::{
     close::{CloseCause, CloseCode, Closed},
     counters::Stats,
-    error::{ConfigError, SendError, StartError},
+    error::{ConfigError, HeaderError, SendError, StartError},
     frame::{Message, Payload},
     id::{ConnId, MountId, RecordTicket, TopicId},
     limits::Limits,

@@ -220,20 +220,24 @@ fn gates_refuse_mounts_and_routes() {
 
 #[test]
 fn a_contract_refuses_with_an_answer_of_its_own() {
-    let (_server, addr) = start(Server::builder().mount("/{room}", |_: &mut Setup<'_>| {
+    let (server, addr) = start(Server::builder().mount("/{room}", |_: &mut Setup<'_>| {
         Script::new().admit(|hello| match hello.request.param("room") {
             Some("open") => {
                 Ok(Admission::new().with_header("X-Room", "open").with_header("Sec-WebSocket-Protocol", "no"))
             }
-            _ => Err(Response::text(409, "the room is closed").with_header("X-Room", "closed")),
+            _ => Err(Response::text(409, "the room is closed")
+                .with_header("X-Room", "closed")
+                .with_header("X-Bad", "a\r\nX-Worse: b")),
         })
     }));
     let mut client = Client::connect(addr);
     let answer = client.ask(&upgrade_head("/shut", ""));
     assert_eq!((answer.status, answer.header("x-room")), (409, Some("closed")));
+    assert!(answer.header("x-bad").or(answer.header("x-worse")).is_none(), "{}", answer.head);
     let answer = client.ask(&upgrade_head("/open", ""));
     assert_eq!((answer.status, answer.header("x-room")), (101, Some("open")));
     assert_eq!(answer.header("sec-websocket-protocol"), None, "the server's own");
+    stats_until(&server.handle(), "the headers that cannot be sent are counted", |s| s.headers_dropped == 2);
 }
 
 /// Tries again until there is room.

@@ -30,13 +30,19 @@ impl Admission {
         let name = name.into();
         let own = name.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("sec-websocket-"))
             || name.eq_ignore_ascii_case("upgrade");
+        let mut answer = self.answer.take().unwrap_or_else(|| Response::new(200));
         if own {
             log::warn!("the header {name} of an upgrade is the server's own: left out");
-            return self;
+            answer.headers_dropped = answer.headers_dropped.saturating_add(1);
+        } else {
+            answer = answer.with_header(name, value);
         }
-        let answer = self.answer.take().unwrap_or_else(|| Response::new(200));
-        self.answer = Some(answer.with_header(name, value));
+        self.answer = Some(answer);
         self
+    }
+
+    pub(crate) fn headers_dropped(&self) -> u64 {
+        self.answer.as_ref().map_or(0, |answer| answer.headers_dropped.into())
     }
 
     pub(crate) fn headers(&self) -> &[(Cow<'static, str>, Cow<'static, str>)] {

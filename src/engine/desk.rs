@@ -159,7 +159,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             },
         };
         if identity.expires().is_some_and(|moment| moment <= self.now.wall) {
-            self.count_refusal(RefusalCause::Gate, addr);
+            self.count_refusal(RefusalCause::Gate, target.mount(), addr);
             self.answer_to(slot, head, asked, fault(403, "the identity has expired", &[]));
             return;
         }
@@ -311,7 +311,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             Decision::Refuse(response) => {
                 if let Some(addr) = self.peers.at(conn.slot).map(|peer| peer.addr) {
-                    self.count_refusal(RefusalCause::Gate, addr);
+                    let mount = self.mount_of(&pending);
+                    self.count_refusal(RefusalCause::Gate, mount, addr);
                 }
                 self.answer_pending(conn.slot, &pending, response, true);
             }
@@ -325,6 +326,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             Some(pending) => self.answer_pending(conn.slot, &pending, response, true),
             None => self.stats.commands_stale += 1,
         }
+    }
+
+    /// The mount that a parked request asks for.
+    fn mount_of(&self, pending: &Pending) -> Option<MountId> {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        self.target(&head::parse(&pending.head, &mut headers).ok()?).0.mount()
     }
 
     fn answer_pending(&mut self, slot: u32, pending: &Pending, response: Response, keep_alive: bool) {
@@ -412,6 +419,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 return;
             }
         };
+        self.stats.headers_dropped += admission.headers_dropped();
         let mut answer = Vec::with_capacity(192);
         upgrade::accept_101(key, subprotocol.as_deref(), admission.headers(), &mut answer);
         let Some(peer) = self.peers.at_mut(slot) else { return };
@@ -509,6 +517,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     }
 
     fn answer(&mut self, slot: u32, mut asked: Asked, mut response: Response) {
+        self.stats.headers_dropped += u64::from(response.headers_dropped);
         let weight = match &response.body {
             _ if asked.is_head => 0,
             Body::Whole(bytes) => bytes.len(),

@@ -89,6 +89,8 @@ stats! {
     answered_503,
     /// Answers with any other status.
     answered_other,
+    /// Headers of answers that were left out because HTTP does not allow them, or there were too many.
+    headers_dropped,
     /// Connections dropped because they went on sending after the answer that ended them.
     lingers_cut,
     /// Streamed answers that were cut short by their source.

@@ -164,6 +164,37 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T: fmt::Debug> std::error::Error for SendError<T> {}
 
+/// Why a header cannot be part of an answer. It names the header, never the value, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// The name is no token: letters, digits and ``!#$%&'*+-.^_`|~``.
+    Name(String),
+    /// The value has a line break or another control character in it.
+    Value(String),
+    /// The server writes it itself: `Content-Length`, `Transfer-Encoding`, `Connection` or `Date`.
+    Own(String),
+    /// The answer has 64 headers already.
+    TooMany(String),
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => {
+                write!(f, "{name:?} is no name of a header: give one word of letters, digits and dashes")
+            }
+            Self::Value(name) => {
+                write!(f, "the value of {name} has a control character in it: encode or remove it")
+            }
+            Self::Own(name) => write!(f, "the server writes {name} itself: leave it out"),
+            Self::TooMany(name) => write!(f, "{name} is one too many: an answer has at most 64 headers"),
+        }
+    }
+}
+
+impl std::error::Error for HeaderError {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

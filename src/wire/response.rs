@@ -1,5 +1,6 @@
 //! Answers to HTTP requests.
 
+use crate::ground::{error::HeaderError, limits::ANSWER_HEADERS_MAX};
 use std::{borrow::Cow, fmt};
 
 /// What a [`BodyStream`] has to say when it is asked for more.
@@ -37,13 +38,20 @@ pub struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     pub(crate) body: Body,
+    /// Those that could not be sent.
+    pub(crate) headers_dropped: u16,
 }
 
 impl Response {
-    /// An answer without a body. A status outside of 200 to 599 becomes 500.
+    /// An answer without a body. A status outside of 200 to 599 becomes 500, with a warning in the log.
     pub fn new(status: u16) -> Self {
-        let status = if (200..600).contains(&status) { status } else { 500 };
-        Self { status, headers: Vec::new(), body: Body::Whole(Cow::Borrowed(b"")) }
+        let status = if (200..600).contains(&status) {
+            status
+        } else {
+            log::warn!("an answer cannot have the status {status}: it goes as 500");
+            500
+        };
+        Self { status, headers: Vec::new(), body: Body::Whole(Cow::Borrowed(b"")), headers_dropped: 0 }
     }
 
     /// A text for people, `text/plain; charset=utf-8`.
@@ -82,25 +90,51 @@ impl Response {
         this
     }
 
-    /// With one more header. Names and values that HTTP does not allow are left out, and so are the headers the server
-    /// writes itself (`Content-Length`, `Transfer-Encoding`, `Connection`, `Date`).
+    /// With one more header. One that cannot be sent is left out: that is logged as a warning, and counted in
+    /// [`Stats::headers_dropped`](crate::Stats::headers_dropped) when the answer goes out. To be told instead, as for what is made of a client's words, use
+    /// [`try_header`](Self::try_header).
     #[must_use]
     pub fn with_header(
         mut self,
         name: impl Into<Cow<'static, str>>,
         value: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let (name, value) = (name.into(), value.into());
-        let own = ["content-length", "transfer-encoding", "connection", "date"];
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let legal = !name.is_empty()
-            && name.bytes().all(token)
-            && value.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 127));
-        let room = self.headers.len() < crate::ground::limits::ANSWER_HEADERS_MAX;
-        if legal && room && !own.iter().any(|o| name.eq_ignore_ascii_case(o)) {
-            self.headers.push((name, value));
+        if let Err(error) = self.add_header(name.into(), value.into()) {
+            log::warn!("an answer goes without one of its headers: {error}");
+            self.headers_dropped = self.headers_dropped.saturating_add(1);
         }
         self
+    }
+
+    /// With one more header, or an error that says why it cannot be sent: HTTP does not allow the name or the value, the server writes it itself, or
+    /// there are 64 of them already.
+    pub fn try_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, HeaderError> {
+        self.add_header(name.into(), value.into())?;
+        Ok(self)
+    }
+
+    fn add_header(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) -> Result<(), HeaderError> {
+        const OWN: [&str; 4] = ["content-length", "transfer-encoding", "connection", "date"];
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let visible = |b: u8| b == b'\t' || (b >= b' ' && b != 127);
+        if name.is_empty() || !name.bytes().all(token) {
+            return Err(HeaderError::Name(name.into_owned()));
+        }
+        if !value.bytes().all(visible) {
+            return Err(HeaderError::Value(name.into_owned()));
+        }
+        if OWN.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            return Err(HeaderError::Own(name.into_owned()));
+        }
+        if self.headers.len() >= ANSWER_HEADERS_MAX {
+            return Err(HeaderError::TooMany(name.into_owned()));
+        }
+        self.headers.push((name, value));
+        Ok(())
     }
 
     pub(crate) fn weight_bytes(&self) -> usize {
@@ -119,5 +153,31 @@ impl Response {
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_cannot_be_sent_is_refused_with_the_reason() {
+        let refused = |name: &'static str, value: &'static str| {
+            let counted = Response::new(200).with_header(name, value);
+            assert_eq!((counted.headers.len(), counted.headers_dropped), (0, 1), "{name}");
+            Response::new(200).try_header(name, value).unwrap_err()
+        };
+        assert_eq!(refused("X Y", "a"), HeaderError::Name("X Y".into()));
+        assert_eq!(refused("", "a"), HeaderError::Name(String::new()));
+        assert_eq!(refused("X-A", "b\r\nX-B: c"), HeaderError::Value("X-A".into()));
+        assert_eq!(refused("content-LENGTH", "7"), HeaderError::Own("content-LENGTH".into()));
+        let secret = refused("Set-Cookie", "s3cret\0").to_string();
+        assert!(secret.contains("Set-Cookie") && !secret.contains("s3cret"), "{secret}");
+        let mut full = Response::new(200);
+        for _ in 0..ANSWER_HEADERS_MAX {
+            full = full.try_header("X-A", "\tb c\u{e9}").unwrap();
+        }
+        assert_eq!(full.headers_dropped, 0);
+        assert_eq!(full.try_header("X-B", "b").unwrap_err(), HeaderError::TooMany("X-B".into()));
     }
 }
