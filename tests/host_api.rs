@@ -542,6 +542,40 @@ fn publishing_to_a_server_that_has_stopped_gives_the_message_back() {
     }
 }
 
+/// All of it happens in one call on the loop's own thread, so that the stop is wanted and cannot be over.
+#[test]
+fn publishing_to_a_server_that_is_stopping_gives_the_message_back() {
+    let (tells, hears) = mpsc::channel();
+    let (mounts, mount) = mpsc::channel();
+    let factory = move |setup: &mut Setup<'_>| {
+        mounts.send(setup.mount()).unwrap();
+        let tells = tells.clone();
+        Script::new().command(move |_, command| {
+            let server = command.downcast::<Arc<Server>>().unwrap();
+            let handle = server.handle();
+            let publish = |name: &str| match name {
+                "keyed" => handle.publish_key(handle.topic(name).unwrap(), "k", "x"),
+                _ => handle.publish(handle.topic(name).unwrap(), "x"),
+            };
+            let names = ["state", "stream", "keyed"];
+            assert_eq!(names.map(publish), [Ok(()), Ok(()), Ok(())]);
+            server.stop(PATIENCE);
+            tells.send(names.map(publish)).unwrap();
+        })
+    };
+    let (server, _) = start(
+        Server::builder()
+            .topic("state", Topic::state())
+            .topic("stream", Topic::stream())
+            .topic("keyed", Topic::state().with_snapshot(SnapshotSource::Keyed))
+            .mount("/", factory),
+    );
+    let server = Arc::new(server);
+    server.handle().command(take(&mount), Box::new(Arc::clone(&server))).unwrap();
+    let stopped = || Err(SendError::Stopped(Payload::from("x")));
+    assert_eq!(take(&hears), [stopped(), stopped(), stopped()]);
+}
+
 #[test]
 fn dropping_a_server_stops_it() {
     let (server, addr) = start(Server::builder().mount("/", echo).stop_timeout(PATIENCE));

@@ -137,7 +137,7 @@ impl From<ConfigError> for StartError {
 pub enum SendError<T> {
     /// Too many commands, or too many bytes, wait for the loop: try again later, or slow down.
     Full(T),
-    /// The server has stopped.
+    /// The server has stopped, or is about to and this could not reach anybody any more.
     Stopped(T),
     /// It can never be taken as it is: larger than the limits, or for a topic that does not exist.
     Refused(T, &'static str),

@@ -51,8 +51,13 @@ impl Handle {
     ///
     /// On a topic declared in the builder that conflates ([`Topic::state`]) this never fails for a full queue: the newest value takes the place of one the
     /// loop has not come to yet, which is counted in [`Stats::publish_conflated`]. On all others every message is queued, or handed back.
+    ///
+    /// From the moment a stop is wanted, nobody is left to publish to: [`SendError::Stopped`].
     pub fn publish(&self, topic: TopicId, payload: impl Into<Payload>) -> Result<(), SendError<Payload>> {
         let payload = payload.into();
+        if self.board.is_stopping() {
+            return Err(SendError::Stopped(payload));
+        }
         if let Some((slot, spec)) = self.spec(topic) {
             if let Some(refused) = too_large(&spec, &payload) {
                 return Err(SendError::Refused(payload, refused));
@@ -68,9 +73,6 @@ impl Handle {
     }
 
     fn put_newest(&self, slot: usize, key: Option<&str>, payload: Payload) -> Result<(), SendError<Payload>> {
-        if self.board.has_ended() {
-            return Err(SendError::Stopped(payload));
-        }
         let put = self.latest.put(slot, key, payload);
         put.map_err(|(payload, why)| {
             self.board.refused_command();
@@ -83,7 +85,7 @@ impl Handle {
     pub fn forget_key(&self, topic: TopicId, key: &str) -> Result<(), SendError<()>> {
         match self.spec(topic) {
             Some((slot, _)) if self.latest.takes(slot) => {
-                if self.board.has_ended() {
+                if self.board.is_stopping() {
                     return Err(SendError::Stopped(()));
                 }
                 self.latest.forget(slot, key);
@@ -102,6 +104,9 @@ impl Handle {
         payload: impl Into<Payload>,
     ) -> Result<(), SendError<Payload>> {
         let payload = payload.into();
+        if self.board.is_stopping() {
+            return Err(SendError::Stopped(payload));
+        }
         if let Some((slot, spec)) = self.spec(topic) {
             if let Some(refused) = too_large(&spec, &payload) {
                 return Err(SendError::Refused(payload, refused));

@@ -91,8 +91,9 @@ impl Board {
         self.ended.store(true, Release);
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Acquire)
+    /// Whether nobody is left to publish to: the loop is to stop, or has ended.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop_wanted.load(Acquire) || self.ended.load(Acquire)
     }
 
     pub(crate) fn want_stop(&self, within: Duration) {
