@@ -158,3 +158,32 @@ fn cuts_do_not_move_the_end_of_a_hostile_head() {
         assert_eq!(in_pieces, whole, "seed {seed}");
     }
 }
+
+/// What a fuzz target begins with, by name. `fuzz/seeds.py` writes them.
+///
+/// Nothing where `fuzz` is missing, as in a published package.
+#[cfg(test)]
+pub(super) fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    if !fuzz.exists() {
+        return Vec::new();
+    }
+    let files = std::fs::read_dir(fuzz.join("seeds").join(target)).expect("the folder of seeds");
+    let seeds: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("a seed").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, std::fs::read(&path).expect("a seed that can be read"))
+        })
+        .collect();
+    assert!(!seeds.is_empty(), "no seeds for {target}");
+    seeds
+}
+
+#[test]
+fn seeds_of_the_fuzzer_get_the_answer_that_their_names_say() {
+    for (name, bytes) in seeds("head") {
+        let status = status_of(&bytes, 0).map_or("none".into(), |status| status.to_string());
+        assert_eq!(name.split_once('-').map(|(status, _)| status), Some(&*status), "{name}");
+    }
+}

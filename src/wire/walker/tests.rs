@@ -5,3 +5,4 @@ mod faults;
 mod frames;
 mod plain;
 mod property;
+mod seeds;
