@@ -17,7 +17,10 @@ use std::{
     },
     time::Duration,
 };
-use support::{BINARY, Client, PATIENCE, PING, Script, TEXT, eventually, limits, masked, upgrade_head};
+use support::{
+    BINARY, CLOSE, Client, PATIENCE, PING, Script, TEXT, close_payload, eventually, limits, masked,
+    upgrade_head,
+};
 
 /// The system's allocator, counted.
 struct Counting;
@@ -357,5 +360,73 @@ fn clients_that_do_not_take_what_is_published_and_sent_to_them() {
         let stats = handle.stats();
         // But the last shared piece of each topic.
         stats.outbox_bytes == 0 && stats.detached_bytes as usize <= 2 * log / 4
+    });
+}
+
+/// Many clients that have taken a part of one large frame, each another, when `end` happens to the subscriptions of all: what is left of
+/// the frame is kept once for all of them.
+fn stopped_within_one_frame(end: impl FnOnce(&andon::Handle, &mut Client, &mut [Client])) {
+    const CLIENTS: usize = 100;
+    const LARGE: usize = 250 << 10;
+    let meter = Meter::start();
+    let hall = |setup: &mut Setup<'_>| {
+        let topic = setup.declare("hall", Topic::state().with_log_bytes(LOGS / 2)).unwrap();
+        Script::new()
+            .opened(move |fx, peer, hello| {
+                if hello.request.raw_query().is_none() {
+                    fx.subscribe(peer, topic);
+                }
+                fx.send(peer, "welcome");
+            })
+            .message(move |fx, _, message| match message {
+                Message::Text("publish") => fx.publish(topic, &[7; LARGE][..]),
+                _ => fx.retire(topic),
+            })
+    };
+    let (server, addr, ceiling) = started(Server::builder().send_buffer_bytes(4 << 10).mount("/", hall));
+    let handle = server.handle();
+    let mut speaker = Client::open(addr, "/?speaker");
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .map(|n| {
+            let mut client = Client::connect_narrow(addr, (4 + n) << 10);
+            client.upgrade("/");
+            client.expect_text("welcome");
+            client
+        })
+        .collect();
+    let before = handle.stats().bytes_out;
+    speaker.text("publish");
+    eventually("everybody has a part", || handle.stats().bytes_out - before > (CLIENTS * 4_000) as u64);
+    let held = NOW.load(Relaxed);
+    PEAK.store(held, Relaxed);
+    end(&handle, &mut speaker, &mut clients);
+    eventually("the frame is set aside", || handle.stats().detached_bytes > 0);
+    let stats = handle.stats();
+    assert_eq!(stats.frames_torn, 0);
+    assert!(stats.detached_bytes < 2 * LARGE as u64, "{} bytes", stats.detached_bytes);
+    assert!(stats.outbox_bytes < 1_000 * CLIENTS as u64, "{} bytes", stats.outbox_bytes);
+    let grown = PEAK.load(Relaxed) - held;
+    assert!(grown < 4 * LARGE, "{grown} bytes for {CLIENTS} clients");
+    // It is finished, and let go of with the last who needs it.
+    for client in &mut clients[..2] {
+        client.expect_frame(BINARY, [7; LARGE]);
+    }
+    drop(clients);
+    eventually("nothing is kept", || handle.stats().detached_bytes == 0);
+    meter.judge(ceiling, LARGE);
+}
+
+#[test]
+fn a_topic_that_is_retired_within_a_large_frame() {
+    stopped_within_one_frame(|_, speaker, _| speaker.text("retire"));
+}
+
+#[test]
+fn clients_that_say_goodbye_within_a_large_frame() {
+    stopped_within_one_frame(|handle, _, clients| {
+        for client in clients.iter_mut() {
+            client.send_frame(CLOSE, close_payload(1000, ""));
+        }
+        eventually("all are heard", || handle.stats().closed_peer == clients.len() as u64);
     });
 }

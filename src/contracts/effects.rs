@@ -219,7 +219,7 @@ impl Effects {
         self.ops.push(Op::Subscribe { conn, topic, snapshot: false });
     }
 
-    /// Ends a subscription. A frame that is partly sent is finished.
+    /// Ends a subscription. A frame that is partly sent is finished, or, if there is no memory to keep it, the client dropped.
     pub fn unsubscribe(&mut self, conn: ConnId, topic: TopicId) {
         self.ops.push(Op::Unsubscribe { conn, topic });
     }

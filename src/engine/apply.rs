@@ -23,7 +23,8 @@ use crate::{
         time::Now,
     },
     hub::{
-        board::{Publication, SnapshotMaker, Unpublished},
+        board::{Parting, Publication, SnapshotMaker, Unpublished},
+        cursor::Rest,
         outbox::Outbox,
         topic::{Placing, Topic},
     },
@@ -269,22 +270,33 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.mark_dirty(conn.slot);
     }
 
-    /// Ends one subscription, by the topic's slot.
+    /// Ends one subscription, by the topic's slot. A frame that is begun is finished.
     pub(super) fn unsubscribe(&mut self, conn: u32, topic: u32) {
-        let Some(peer) = self.peers.at_mut(conn) else { return };
-        let Some(sub) = peer.subs.remove(topic) else { return };
-        let torn = self.board.at(topic).subscribers[sub.index as usize].torn;
-        let (rest, moved) = self.board.unsubscribe(topic, sub.index as usize);
-        for (other, _, index) in moved {
+        let Some(Parting { rest, torn, .. }) = self.part(conn, topic, true) else { return };
+        if torn {
+            self.drop_peer(conn, CloseCause::TooSlow);
+        } else if let Some(rest) = rest {
+            self.queue_rest(conn, rest);
+        }
+    }
+
+    /// Takes a subscription apart on both sides.
+    fn part(&mut self, conn: u32, topic: u32, finish: bool) -> Option<Parting> {
+        let sub = self.peers.at_mut(conn)?.subs.remove(topic)?;
+        let parting = self.board.unsubscribe(topic, sub.index as usize, finish);
+        for &(other, _, index) in &parting.moved {
             if let Some(peer) = self.peers.at_mut(other) {
                 peer.subs.moved(topic, index as u32);
             }
         }
-        if torn {
-            self.stats.frames_torn += 1;
-            self.drop_peer(conn, CloseCause::TooSlow);
-        } else if !rest.is_empty() && self.peers.at(conn).is_some_and(|peer| peer.transport.is_some()) {
-            self.queue_first(conn, &rest);
+        self.stats.frames_torn += u64::from(parting.torn);
+        Some(parting)
+    }
+
+    /// Ends all subscriptions of a connection that is sent nothing more.
+    pub(super) fn forget_subscriptions(&mut self, slot: u32) {
+        while let Some(sub) = self.peers.at(slot).and_then(|peer| peer.subs.as_slice().last().copied()) {
+            self.part(slot, sub.topic, false);
         }
     }
 
@@ -310,15 +322,29 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Keeps an outbox for another connection, if it is small and few are kept.
     pub(super) fn spare(&mut self, mut outbox: Box<Outbox>) {
+        if let Some(rest) = outbox.take_rest() {
+            self.board.give_back(rest);
+        }
         if outbox.reset() && self.spare_outboxes.len() < crate::ground::limits::SPARE_OUTBOXES {
             self.spare_outboxes.push(outbox);
         }
     }
 
-    /// Queues bytes before everything else, as the rest of what is begun: no frame overtakes them, and they are never dropped.
+    /// Queues the rest of a frame before everything else. It costs nothing private: the board has it in its budget.
+    fn queue_rest(&mut self, slot: u32, rest: Rest) {
+        let mut outbox = self.take_outbox(slot);
+        outbox.put_rest(rest);
+        match self.peers.at_mut(slot).filter(|peer| peer.transport.is_some()) {
+            Some(peer) => peer.outbox = Some(outbox),
+            None => self.spare(outbox),
+        }
+        self.mark_dirty(slot);
+    }
+
+    /// Queues bytes before everything else: no frame overtakes them, and they are never dropped.
     pub(super) fn queue_first(&mut self, slot: u32, bytes: &[u8]) {
         let mut outbox = self.take_outbox(slot);
-        outbox.push_rest(bytes);
+        outbox.push_first(bytes);
         self.outbox_total += bytes.len();
         if let Some(peer) = self.peers.at_mut(slot) {
             peer.outbox = Some(outbox);
@@ -368,17 +394,13 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Drops what is queued privately, but for the frame that is partly sent.
     pub(super) fn drop_queued(&mut self, slot: u32) {
-        let Some(outbox) = self.peers.at_mut(slot).and_then(|peer| peer.outbox.take()) else { return };
-        self.outbox_total -= outbox.len();
-        let rest = outbox.rest_of_frame();
-        self.spare(outbox);
-        if !rest.is_empty() {
-            let mut outbox = self.spare_outboxes.pop().unwrap_or_default();
-            outbox.push_rest(&rest);
-            self.outbox_total += outbox.len();
-            if let Some(peer) = self.peers.at_mut(slot) {
-                peer.outbox = Some(outbox);
-            }
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let Some(outbox) = peer.outbox.as_mut() else { return };
+        let before = outbox.len();
+        outbox.keep_begun();
+        self.outbox_total -= before - outbox.len();
+        if let Some(empty) = peer.outbox.take_if(|outbox| outbox.is_empty()) {
+            self.spare(empty);
         }
     }
 

@@ -28,6 +28,7 @@ use crate::{
     },
 };
 use core::net::IpAddr;
+use std::sync::Arc;
 
 /// What an engine and its queues take, beside the budgets that its limits name.
 pub(crate) struct Costs {
@@ -43,7 +44,8 @@ impl Costs {
     const GROWTH: usize = 3;
 
     pub(crate) fn of(limits: &Limits, host_topics: impl Iterator<Item = Topic>) -> Self {
-        let per_subscription = size_of::<Subscriber>() + size_of::<SubRef>();
+        // With its part in the table of frames that somebody has begun.
+        let per_subscription = size_of::<Subscriber>() + size_of::<SubRef>() + size_of::<(u64, Arc<[u8]>)>();
         let lists = 4 * size_of::<u32>() + size_of::<(u32, ConnId, MountId, Closed)>();
         let maps = 2 * size_of::<(IpAddr, u32)>() + 4 * size_of::<(Tick, ConnId)>() + size_of::<StateKey>();
         let per_connection = Slots::<Peer<[usize; 4]>>::bytes_for(1)

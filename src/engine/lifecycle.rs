@@ -150,7 +150,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Drops a connection without another word. What its contract and the host must hear about it keeps the slot.
     pub(super) fn drop_peer(&mut self, slot: u32, cause: CloseCause) {
-        self.unsubscribe_all(slot);
+        self.forget_subscriptions(slot);
         let Some(peer) = self.peers.at_mut(slot) else { return };
         if peer.transport.take().is_none() {
             return;

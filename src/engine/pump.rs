@@ -21,6 +21,8 @@ use std::{
 /// Where a run of bytes in a write came from.
 #[derive(Debug, Clone, Copy)]
 enum Source {
+    /// The rest of a frame of a subscription that has ended.
+    Rest,
     Urgent,
     Ordered,
     /// The n-th subscription of the connection.
@@ -216,6 +218,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             bytes -= taken;
             match (piece.source, &mut peer.outbox) {
+                (Source::Rest, Some(outbox)) => {
+                    if let Some(rest) = outbox.advance_rest(taken) {
+                        self.board.give_back(rest);
+                    }
+                }
                 (Source::Urgent, Some(outbox)) => {
                     outbox.advance_urgent(taken);
                     self.outbox_total -= taken;
@@ -229,7 +236,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                     let SubRef { topic, index } = peer.subs.as_slice()[nth];
                     self.board.advance(topic, index as usize, taken);
                 }
-                (Source::Urgent | Source::Ordered, None) => debug_assert!(false, "planned from an outbox"),
+                (Source::Rest | Source::Urgent | Source::Ordered, None) => {
+                    debug_assert!(false, "planned from an outbox")
+                }
             }
         }
     }
@@ -310,6 +319,11 @@ impl<'s> Plan<'_, 's> {
     /// Plans what is owed. `closing`: nothing follows the end of the ordered lane.
     fn fill(&mut self, outbox: Option<&'s Outbox>, subs: &[SubRef], board: &'s Board, closing: bool) {
         let mut ordered = 0;
+        if let Some(rest) = outbox.and_then(Outbox::rest)
+            && !self.add(Source::Rest, rest.as_slice())
+        {
+            return;
+        }
         if subs.is_empty() {
             if let Some(outbox) = outbox {
                 let rest = outbox.ordered_rest();

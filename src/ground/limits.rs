@@ -38,8 +38,8 @@ pub struct Limits {
     /// The same over all connections; beyond it the connection that asks for more is closed with 1013.
     /// Default 32 MiB.
     pub outbox_bytes_total: usize,
-    /// Bytes kept outside of the topic logs for clients that must finish a frame the log has left behind,
-    /// and for shared snapshots. Beyond it such a client is closed with 1013. Default 16 MiB.
+    /// Bytes kept outside of the topic logs for clients that must finish a frame after the log has left it behind or their
+    /// subscription has ended, and for shared snapshots. Beyond it such a client is closed with 1013, or dropped within its frame. Default 16 MiB.
     pub detached_bytes_total: usize,
     /// Topics at once, those of contracts included. Default 1,024.
     pub topics: usize,

@@ -9,7 +9,7 @@ mod check;
 mod model;
 
 use super::{
-    cursor::{Cursor, Detached},
+    cursor::{Cursor, Detached, Rest},
     log::Log,
     topic::{Lag, Placing, SnapshotSource, Topic},
 };
@@ -82,8 +82,20 @@ pub(crate) struct TopicState {
     keyed: Keyed,
     /// The last shared snapshot for newcomers and that for laggards, and the log's end when it was made.
     snapshots: [Option<(u64, Arc<[u8]>)>; 2],
-    /// The last frame rest that was detached: the frame, where the rest begins, and its bytes.
-    rest: Option<(u64, u32, Arc<[u8]>)>,
+    /// Frames that somebody has begun, set aside whole, so that all who stopped within one share it wherever they stopped. Each goes with the
+    /// last who needs it.
+    begun: HashMap<u64, Arc<[u8]>>,
+}
+
+/// What a subscription leaves behind.
+#[derive(Debug)]
+pub(crate) struct Parting {
+    /// What is still to be sent of the frame that it stopped within.
+    pub(crate) rest: Option<Rest>,
+    /// It stopped within a frame whose rest could not be kept.
+    pub(crate) torn: bool,
+    /// Connections whose subscriber stands elsewhere now, with its former index and its new one.
+    pub(crate) moved: Vec<(u32, usize, usize)>,
 }
 
 /// One message to be published.
@@ -167,7 +179,7 @@ impl Board {
             retained: None,
             keyed: Keyed::default(),
             snapshots: [None, None],
-            rest: None,
+            begun: HashMap::new(),
         }));
     }
 
@@ -191,11 +203,9 @@ impl Board {
         debug_assert!(topic.subscribers.is_empty());
         self.dirty.retain(|&slot| slot != id.slot);
         self.log_bytes -= topic.log.bytes_held();
-        let [newcomers, laggards] = topic.snapshots.map(|made| made.map(|(_, frames)| frames));
-        let [retained, rest] = [topic.retained.map(|(_, a)| a), topic.rest.map(|(_, _, a)| a)];
-        for arc in [newcomers, laggards, retained, rest] {
-            self.release(arc);
-        }
+        self.release(topic.retained.map(|(_, frame)| frame));
+        self.release_all(topic.snapshots.into_iter().flatten().map(|(_, frames)| frames));
+        self.release_all(topic.begun.into_values());
         Some(topic.spec)
     }
 
@@ -312,7 +322,7 @@ impl Board {
         let Some(newest) = going.filter(|_| topic.spec.source == SnapshotSource::Last) else { return };
         let to = topic.log.start_of(newest + 1);
         let (a, b) = topic.log.slices(topic.log.start_of(newest), to);
-        let frame: Arc<[u8]> = [a, b].concat().into();
+        let frame = shared(a, b);
         let old = topic.retained.replace((newest, frame.clone()));
         self.detached_bytes += frame.len();
         self.release(old.map(|(_, frame)| frame));
@@ -393,11 +403,10 @@ impl Board {
         index
     }
 
-    /// Removes a subscriber. Returns the rest of a frame that it has partly sent, and the connection whose subscriber
-    /// now has this index instead, with its former index.
-    pub(crate) fn unsubscribe(&mut self, slot: u32, index: usize) -> (Vec<u8>, Vec<(u32, usize, usize)>) {
+    /// Removes a subscriber. With `finish`, it leaves what it must still send of a frame it has begun.
+    pub(crate) fn unsubscribe(&mut self, slot: u32, index: usize, finish: bool) -> Parting {
+        let kept = !finish || self.detach_rest(slot, index);
         let topic = self.at(slot);
-        let rest = topic.rest_of_frame(index);
         let last = topic.subscribers.len() - 1;
         let mut moved = Vec::new();
         // A pass in progress has visited all before `pass`. Filling a visited place with an unvisited subscriber would hide it from
@@ -416,10 +425,29 @@ impl Board {
             moved.push((topic.subscribers[hole].conn, last, hole));
         }
         topic.pass = topic.pass.min(topic.subscribers.len());
+        let topic = topic.id;
+        let mut rest = None;
         if let Some(detached) = gone.cursor.detached {
-            self.release_all(detached.pieces);
+            let Detached { mut pieces, sent, frame, .. } = *detached;
+            rest = pieces.pop_front().map(|bytes| Rest { bytes, sent, topic, frame });
+            self.release_all(pieces);
         }
-        (rest, moved)
+        if let Some(unused) = rest.take_if(|rest| !finish || rest.sent == 0) {
+            self.give_back(unused);
+        }
+        Parting { rest, torn: gone.torn || !kept, moved }
+    }
+
+    /// What was left of a subscription is sent, or never will be.
+    pub(crate) fn give_back(&mut self, rest: Rest) {
+        let Rest { bytes, topic, frame, .. } = rest;
+        // Nobody has it any more but the topic.
+        if let Some(frame) = frame.filter(|_| Arc::strong_count(&bytes) == 2)
+            && let Some(topic) = self.get(topic)
+        {
+            topic.begun.remove(&frame);
+        }
+        self.release(Some(bytes));
     }
 
     fn release(&mut self, arc: Option<Arc<[u8]>>) {
@@ -465,7 +493,7 @@ impl Board {
                         let unsent = newcomer || cursor.next <= number || cursor.awaits_snapshot();
                         (cursor.next, cursor.since) = (end, since);
                         if unsent {
-                            replaced = cursor.detach(frame, false);
+                            replaced = cursor.detach(frame);
                         }
                     }
                     // A newcomer's cursor stands at the end: it goes back to the value, which was never sent to it.
@@ -488,7 +516,7 @@ impl Board {
                     // What the snapshot tells is as of now, so it comes after all that was queued before.
                     Some((frames, gap)) => {
                         subscriber.cursor.since = since;
-                        replaced = subscriber.cursor.detach(frames, false);
+                        replaced = subscriber.cursor.detach(frames);
                         if let Some(gap) = gap {
                             subscriber.cursor.put_gap_ahead(gap, from);
                         }
@@ -617,8 +645,8 @@ impl Board {
         }
     }
 
-    /// Copies the rest of the frame that a cursor has begun out of the log, so that the cursor may move. Those that stopped at the same
-    /// place share the copy. False when the budget has no room for it.
+    /// Copies the frame that a cursor has begun out of the log, so that the cursor may move. All who stopped within it share the copy.
+    /// False when the budget has no room for it.
     fn detach_rest(&mut self, slot: u32, index: usize) -> bool {
         let topic = self.at(slot);
         let cursor = &topic.subscribers[index].cursor;
@@ -626,33 +654,36 @@ impl Board {
         if part == 0 {
             return true;
         }
-        let shared =
-            topic.rest.as_ref().filter(|rest| (rest.0, rest.1) == (frame, part)).map(|r| r.2.clone());
-        let rest = match shared {
-            Some(rest) => rest,
+        let whole = match topic.begun.get(&frame) {
+            Some(whole) => whole.clone(),
             None => {
-                let rest: Arc<[u8]> = topic.rest_of_frame(index).into();
-                if self.detached_bytes + rest.len() > self.detached_max {
+                let (from, to) = (topic.log.start_of(frame), topic.log.start_of(frame + 1));
+                if self.detached_bytes + (to - from) as usize > self.detached_max {
                     return false;
                 }
                 let topic = self.at(slot);
-                let old = topic.rest.replace((frame, part, rest.clone()));
-                self.detached_bytes += rest.len();
-                self.release(old.map(|(_, _, rest)| rest));
-                rest
+                let (a, b) = topic.log.slices(from, to);
+                let whole = shared(a, b);
+                topic.begun.insert(frame, whole.clone());
+                self.detached_bytes += whole.len();
+                whole
             }
         };
         let cursor = &mut self.at(slot).subscribers[index].cursor;
-        let replaced = cursor.detach(rest, true);
+        debug_assert!(cursor.detached.is_none(), "within a frame of the log");
         (cursor.next, cursor.part) = (frame + 1, 0);
-        self.release_all(replaced);
+        let pieces = VecDeque::from([whole]);
+        cursor.detached =
+            Some(Box::new(Detached { pieces, sent: part as usize, frame: Some(frame), gap_from: None }));
         true
     }
 
     /// A subscriber sent `bytes` of what it is owed: its detached pieces first, then the log.
     pub(crate) fn advance(&mut self, slot: u32, index: usize, mut bytes: usize) {
         let mut done = Vec::new();
+        let mut finished = None;
         let topic = self.at(slot);
+        let id = topic.id;
         let cursor = &mut topic.subscribers[index].cursor;
         if let Some(detached) = cursor.detached.as_deref_mut() {
             while let Some(piece) = detached.pieces.front() {
@@ -663,8 +694,12 @@ impl Board {
                     break;
                 }
                 bytes -= left;
-                (detached.sent, detached.begun) = (0, false);
-                done.extend(detached.pieces.pop_front());
+                detached.sent = 0;
+                let piece = detached.pieces.pop_front();
+                match detached.frame.take() {
+                    Some(frame) => finished = piece.map(|bytes| (bytes, frame)),
+                    None => done.extend(piece),
+                }
             }
             if detached.pieces.is_empty() {
                 cursor.detached = None;
@@ -673,6 +708,9 @@ impl Board {
         if bytes > 0 {
             cursor.advance_in_log(&topic.log, bytes as u64);
         }
+        if let Some((bytes, frame)) = finished {
+            self.give_back(Rest { bytes, sent: 0, topic: id, frame: Some(frame) });
+        }
         self.release_all(done);
     }
 }
@@ -680,17 +718,17 @@ impl Board {
 impl Cursor {
     /// Whether a snapshot is owed that was not begun.
     fn awaits_snapshot(&self) -> bool {
-        self.detached.as_ref().is_some_and(|d| d.pieces.len() > usize::from(d.begun || d.sent > 0))
+        self.detached.as_ref().is_some_and(|d| d.pieces.len() > usize::from(d.sent > 0))
     }
 
-    /// Puts a piece behind what is begun. Returns what it replaces, for the board's count.
+    /// Puts a snapshot behind what is begun. Returns what it replaces, for the board's count.
     #[must_use]
-    fn detach(&mut self, piece: Arc<[u8]>, begun: bool) -> VecDeque<Arc<[u8]>> {
+    fn detach(&mut self, piece: Arc<[u8]>) -> VecDeque<Arc<[u8]>> {
         let detached = self.detached.get_or_insert_with(|| {
-            Box::new(Detached { pieces: VecDeque::new(), sent: 0, begun, gap_from: None })
+            Box::new(Detached { pieces: VecDeque::new(), sent: 0, frame: None, gap_from: None })
         });
         // Of snapshots that were never begun only the newest is worth sending.
-        let keep = usize::from(detached.begun || detached.sent > 0);
+        let keep = usize::from(detached.sent > 0);
         let replaced = detached.pieces.split_off(keep.min(detached.pieces.len()));
         detached.pieces.push_back(piece);
         detached.gap_from = None;
@@ -707,28 +745,14 @@ impl Cursor {
 
     /// The first frame that is never sent when the cursor is led forward now: where the last gap began, if that has not been told.
     fn first_missed(&self) -> u64 {
-        let untold =
-            self.detached.as_ref().filter(|d| d.pieces.len() - usize::from(d.begun || d.sent > 0) == 2);
+        let untold = self.detached.as_ref().filter(|d| d.pieces.len() - usize::from(d.sent > 0) == 2);
         untold.and_then(|detached| detached.gap_from).unwrap_or(self.next)
     }
 }
 
-impl TopicState {
-    /// The rest of the frame that a subscriber has partly sent; empty when it stands on a boundary.
-    fn rest_of_frame(&self, index: usize) -> Vec<u8> {
-        let cursor = &self.subscribers[index].cursor;
-        if let Some(detached) = &cursor.detached {
-            return match detached.pieces.front() {
-                Some(piece) if cursor.mid_frame() => piece[detached.sent..].to_vec(),
-                _ => Vec::new(),
-            };
-        }
-        if cursor.part == 0 {
-            return Vec::new();
-        }
-        let (a, b) = self.log.slices(cursor.offset(&self.log), self.log.start_of(cursor.next + 1));
-        [a, b].concat()
-    }
+/// Bytes of a ring's two ends as one, to be shared.
+fn shared(a: &[u8], b: &[u8]) -> Arc<[u8]> {
+    if b.is_empty() { a.into() } else { [a, b].concat().into() }
 }
 
 impl Keyed {

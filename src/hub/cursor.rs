@@ -1,19 +1,43 @@
 //! A subscriber's place in a log.
 
 use super::log::Log;
+use crate::ground::id::TopicId;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Bytes that a cursor must send before it goes on in its log: the rest of a frame that the log is about to leave behind,
-/// or a shared snapshot. Whole frames, but for a beginning already sent.
+/// Bytes that a cursor must send before it goes on in its log: a frame that it has begun and that the log is about to leave behind, or a
+/// shared snapshot.
 #[derive(Debug)]
 pub(crate) struct Detached {
     pub(crate) pieces: VecDeque<Arc<[u8]>>,
-    /// Bytes of the first piece that are sent.
+    /// Bytes of the first piece that are sent. When there are any, nothing may come before the rest of it.
     pub(crate) sent: usize,
-    /// Whether the first piece began before (its first byte is the middle of a frame), so that nothing may come before it.
-    pub(crate) begun: bool,
+    /// The number of the frame that the first piece is; none for a snapshot.
+    pub(crate) frame: Option<u64>,
     /// The first frame that the word before the snapshot says to be missed, if there is one.
     pub(crate) gap_from: Option<u64>,
+}
+
+/// What is left to send of a subscription that has ended within a frame. The bytes are shared, and the board counts them: it must get
+/// them back.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) sent: usize,
+    pub(super) topic: TopicId,
+    /// As in [`Detached`].
+    pub(super) frame: Option<u64>,
+}
+
+impl Rest {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// What is shared.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
 }
 
 /// A position in frames. Everything before `next`, and `part` bytes of it, is sent.
@@ -31,7 +55,7 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// Whether a frame is partly sent.
     pub(crate) fn mid_frame(&self) -> bool {
-        self.part > 0 || self.detached.as_ref().is_some_and(|d| d.begun || d.sent > 0)
+        self.part > 0 || self.detached.as_ref().is_some_and(|d| d.sent > 0)
     }
 
     /// Whether there is nothing to send.

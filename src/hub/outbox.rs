@@ -1,6 +1,7 @@
 //! What one connection is owed privately: an urgent lane and an ordered lane.
 
-use std::collections::VecDeque;
+use super::cursor::Rest;
+use std::{collections::VecDeque, mem};
 
 /// One frame, or several small ones that were queued one right after another.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ struct Mark {
 /// See the module. Frames are bytes here: WebSocket frames, or an HTTP answer.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// The rest of a frame of a subscription that has ended: before everything else. The board counts its bytes, which are shared.
+    rest: Option<Rest>,
     urgent: Vec<u8>,
     urgent_sent: usize,
     /// The urgent lane's first bytes are the middle of a frame.
@@ -45,11 +48,12 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.rest.is_none()
     }
 
     /// Empties it for another connection. False when it is too large to be worth keeping.
     pub(crate) fn reset(&mut self) -> bool {
+        debug_assert!(self.rest.is_none(), "the board gets it back first");
         let small =
             self.urgent.capacity() + self.ordered.capacity() <= KEEP_BYTES && self.marks.capacity() <= 256;
         self.urgent.clear();
@@ -90,17 +94,55 @@ impl Outbox {
         }
     }
 
-    /// Puts the rest of a frame, whose beginning is sent, before everything else.
-    pub(crate) fn push_rest(&mut self, rest: &[u8]) {
+    /// Puts bytes before everything else, and never lets go of them: the answer that opens a WebSocket.
+    pub(crate) fn push_first(&mut self, bytes: &[u8]) {
         debug_assert!(!self.mid_frame());
-        self.urgent.splice(..self.urgent_sent, rest.iter().copied());
+        self.urgent.splice(..self.urgent_sent, bytes.iter().copied());
         self.urgent_sent = 0;
         self.urgent_begun = true;
     }
 
-    /// Whether a frame of either lane is partly sent.
+    /// Puts the rest of a frame, whose beginning is sent, before everything else.
+    pub(crate) fn put_rest(&mut self, rest: Rest) {
+        debug_assert!(!self.mid_frame());
+        self.rest = Some(rest);
+    }
+
+    pub(crate) fn rest(&self) -> Option<&Rest> {
+        self.rest.as_ref()
+    }
+
+    /// Takes the rest out, for the board.
+    #[must_use]
+    pub(crate) fn take_rest(&mut self) -> Option<Rest> {
+        self.rest.take()
+    }
+
+    /// The rest moved on. Returns it when that was all.
+    #[must_use]
+    pub(crate) fn advance_rest(&mut self, bytes: usize) -> Option<Rest> {
+        let rest = self.rest.as_mut()?;
+        rest.sent += bytes;
+        self.rest.take_if(|rest| rest.as_slice().is_empty())
+    }
+
+    /// Whether a frame is partly sent.
     pub(crate) fn mid_frame(&self) -> bool {
-        self.urgent_begun || self.ordered_begun
+        self.rest.is_some() || self.urgent_begun || self.ordered_begun
+    }
+
+    /// Drops everything but the frame that is partly sent.
+    pub(crate) fn keep_begun(&mut self) {
+        if !self.urgent_begun {
+            (self.urgent, self.urgent_sent) = (Vec::new(), 0);
+        }
+        let end =
+            if self.ordered_begun { self.marks.front().map(|mark| self.position(mark.end)) } else { None };
+        self.ordered.truncate(end.unwrap_or(self.ordered_sent));
+        self.ordered.drain(..self.ordered_sent);
+        self.ordered.shrink_to_fit();
+        self.gone += mem::take(&mut self.ordered_sent) as u64;
+        self.marks.truncate(usize::from(end.is_some()));
     }
 
     /// The rest of the ordered frame that is partly sent; empty when none is.
@@ -109,12 +151,6 @@ impl Outbox {
             Some(mark) if self.ordered_begun => &self.ordered[self.ordered_sent..self.position(mark.end)],
             _ => &[],
         }
-    }
-
-    /// The rest of the frame that is partly sent, of whichever lane; empty when none is.
-    pub(crate) fn rest_of_frame(&self) -> Vec<u8> {
-        let rest = if self.urgent_begun { self.urgent() } else { self.ordered_rest() };
-        rest.to_vec()
     }
 
     fn position(&self, end: u64) -> usize {
@@ -249,14 +285,33 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_goes_before_what_is_urgent() {
+    fn what_comes_first_goes_before_what_is_urgent() {
         let mut outbox = Outbox::default();
         outbox.push_urgent(&[b"pong"]);
-        outbox.push_rest(b"rest");
+        outbox.push_first(b"rest");
         assert_eq!(outbox.urgent(), b"restpong");
         assert!(outbox.mid_frame());
         outbox.advance_urgent(8);
         assert!(!outbox.mid_frame() && outbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_the_frame_that_is_begun_and_no_memory_besides() {
+        let mut outbox = Outbox::default();
+        for seq in [1, 5] {
+            outbox.push_ordered(seq, &[&[7; 10_000]]);
+        }
+        outbox.push_urgent(&[&[8; 10_000]]);
+        outbox.advance_ordered(9_000);
+        outbox.keep_begun();
+        assert_eq!((outbox.len(), outbox.ordered_rest().len()), (1_000, 1_000));
+        assert!(outbox.ordered.capacity() + outbox.urgent.capacity() < 2_000);
+        outbox.push_ordered(9, &[b"bye"]);
+        assert_eq!(outbox.ordered_before(1_000, u64::MAX), b"bye");
+        outbox.advance_ordered(1_000);
+        assert!(!outbox.mid_frame());
+        outbox.keep_begun();
+        assert!(outbox.is_empty());
     }
 
     #[test]

@@ -10,13 +10,13 @@ use crate::ground::{
 ///
 /// - partial bytes: one read, at most all that is in a connection's pipe, is charged before the largest is shed, and what
 ///   grows is doubled;
-/// - private bytes: a close frame, an answer and the rest of a begun frame are always taken, for each connection;
+/// - private bytes: a close frame and an answer are always taken, for each connection;
 /// - detached bytes: the newest value of each topic is kept, at most a quarter of its log.
 pub(super) fn budgets(stats: &Stats, limits: &Limits) -> Result<(), String> {
     let connections = limits.connections_max() as u64 + 64;
     let frame = 16 << 10;
     let partial = limits.partial_bytes_total + 2 * WIRE_BYTES_MAX;
-    let outbox = limits.outbox_bytes_total as u64 + stats.connections * (STREAM_BYTES as u64 + 2 * frame);
+    let outbox = limits.outbox_bytes_total as u64 + stats.connections * (STREAM_BYTES as u64 + frame);
     let detached = (limits.detached_bytes_total + limits.topics * (frame as usize)) as u64;
     let kept = [
         ("connections", stats.connections, connections),

@@ -1,6 +1,7 @@
 //! What must hold inside the board, for tests.
 
 use super::{Board, TopicState};
+use crate::hub::cursor::Rest;
 use std::{collections::HashMap, sync::Arc};
 
 impl TopicState {
@@ -15,21 +16,27 @@ impl Board {
         self.topics.iter().flatten().map(|topic| &**topic)
     }
 
-    /// Whether every cursor stands in its log, and all that is counted twice agrees.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// Whether every cursor stands in its log, and all that is counted twice agrees. `elsewhere`: what ended subscriptions have left.
+    pub(crate) fn check<'a>(&self, elsewhere: impl Iterator<Item = &'a Rest>) -> Result<(), String> {
         let mut detached = HashMap::new();
         let mut count = |arc: &Arc<[u8]>| {
             detached.insert(arc.as_ptr(), arc.len());
         };
+        elsewhere.for_each(|rest| count(rest.shared()));
         for topic in self.topics() {
             let id = topic.id;
             for arc in [
                 topic.retained.as_ref().map(|(_, arc)| arc),
                 topic.snapshots[0].as_ref().map(|(_, arc)| arc),
                 topic.snapshots[1].as_ref().map(|(_, arc)| arc),
-                topic.rest.as_ref().map(|(_, _, arc)| arc),
             ] {
                 arc.into_iter().for_each(&mut count);
+            }
+            for (frame, whole) in &topic.begun {
+                if Arc::strong_count(whole) == 1 {
+                    return Err(format!("{id}: frame {frame} is set aside for nobody"));
+                }
+                count(whole);
             }
             for (index, subscriber) in topic.subscribers.iter().enumerate() {
                 let cursor = &subscriber.cursor;

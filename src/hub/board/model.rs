@@ -198,13 +198,15 @@ fn write(board: &mut Board, model: &mut Model, rng: &mut fastrand::Rng, conn: u3
 
 fn leave(board: &mut Board, model: &mut Model, conn: u32) {
     let index = model.readers[&conn].index;
-    let torn = board.at(0).subscribers[index].torn;
-    let (rest, moved) = board.unsubscribe(0, index);
+    let Parting { rest, torn, moved } = board.unsubscribe(0, index, true);
     for (other, from, to) in moved {
         let reader = model.readers.get_mut(&other).unwrap();
         assert_eq!(std::mem::replace(&mut reader.index, to), from, "seed {}", model.seed);
     }
-    model.readers.get_mut(&conn).unwrap().bytes.extend_from_slice(&rest);
+    if let Some(rest) = rest {
+        model.readers.get_mut(&conn).unwrap().bytes.extend_from_slice(rest.as_slice());
+        board.give_back(rest);
+    }
     model.read(conn);
     let reader = model.readers.remove(&conn).unwrap();
     assert!(torn || reader.bytes.is_empty(), "seed {}: the rest is not all: {reader:?}", model.seed);
@@ -307,7 +309,7 @@ fn run(seed: u64) {
                 }
             }
         }
-        board.check().unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        board.check([].iter()).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
     }
     for conn in model.readers.keys().copied().collect::<Vec<_>>() {
         if board.at(0).subscribers[model.readers[&conn].index].lost {
