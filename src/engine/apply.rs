@@ -388,6 +388,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if let Some(peer) = self.peers.at_mut(slot) {
             peer.outbox = Some(outbox);
             peer.choked |= choke && peer.is_open();
+            if peer.choked {
+                self.mourn(slot);
+            }
         }
         self.mark_dirty(slot);
     }

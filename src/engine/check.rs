@@ -40,6 +40,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
                 Phase::Body(..) => queue == Some(queue::HANDSHAKE),
                 Phase::Parked(_) => queue == Some(queue::PARKED),
+                // It has left, and nobody reads it.
+                Phase::Open(..) if peer.hung_up && (peer.paused || peer.choked) => {
+                    queue == Some(queue::CLOSE)
+                }
                 Phase::Open(..) if self.limits.ping_interval.is_none() => queue.is_none(),
                 Phase::Open(..) => matches!(queue, Some(queue::PING | queue::PONG)),
                 Phase::Answering(_) | Phase::Closing { .. } | Phase::Draining { .. } => {

@@ -429,10 +429,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.open += 1;
         self.stats.opened += 1;
         self.queue_first(slot, &answer);
-        match self.limits.ping_interval {
-            Some(interval) => self.deadlines.set(queue::PING, slot, self.now.tick + interval),
-            None => self.deadlines.clear(slot),
-        }
+        self.await_ping(slot);
         if let Some(expires) = identity.expires() {
             let left = expires.as_millis().saturating_sub(self.now.wall.as_millis()).max(0);
             let at = self.now.tick + std::time::Duration::from_millis(left.unsigned_abs());
@@ -595,7 +592,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         });
         match outcome {
             Pulled::More => {}
-            Pulled::Wait => answer.waits = true,
+            Pulled::Wait => {
+                answer.waits = true;
+                // Its leaving must be noticed.
+                self.mark_ready(slot);
+            }
             Pulled::End => (answer.complete, answer.stream) = (true, None),
             Pulled::Abort => {
                 self.stats.streams_aborted += 1;
@@ -619,6 +620,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             // A source that has nothing but says there is more would spin; it is asked again when the host resumes it.
             if let Some(Phase::Answering(answer)) = self.peers.at_mut(slot).map(|peer| &mut peer.phase) {
                 answer.waits = true;
+                self.mark_ready(slot);
             }
         }
     }

@@ -48,9 +48,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             match &peer.phase {
                 // What comes behind a request waits in the socket until that is answered.
-                Phase::Answering(_) | Phase::Over => return taken,
-                // A parked peer is read only so far that its leaving is noticed.
-                Phase::Parked(_) if peer.partial.len() >= PARKED_BYTES_MAX => {
+                Phase::Answering(answer) if !answer.waits => return taken,
+                Phase::Over => return taken,
+                // Where there is nothing to be done for it, it is read only so far that its leaving is noticed.
+                Phase::Parked(_) | Phase::Answering(_) if peer.partial.len() >= PARKED_BYTES_MAX => {
                     self.stats.pauses += 1;
                     return taken;
                 }
@@ -64,7 +65,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 _ => {}
             }
             let Some(peer) = self.peers.at_mut(slot) else { return taken };
-            if peer.unparsed && !matches!(peer.phase, Phase::Parked(_)) {
+            let ahead = matches!(peer.phase, Phase::Parked(_) | Phase::Answering(_));
+            if peer.unparsed && !ahead {
                 peer.unparsed = false;
                 let mut bytes = mem::take(&mut peer.partial);
                 let consumed = self.process(slot, &mut bytes);
@@ -85,16 +87,19 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             // A small rest is put before the new bytes, so that both are parsed in one go; a large one, or one that nobody may look at yet, is
             // completed where it lies.
             let kept = peer.partial.len();
-            let in_place = kept > PREFIX_BYTES_MAX || matches!(peer.phase, Phase::Parked(_));
+            let in_place = kept > PREFIX_BYTES_MAX || ahead;
             let from = if in_place { 0 } else { kept };
-            // Whoever is parked may send ahead so much and no more.
-            let to = match peer.phase {
-                Phase::Parked(_) => PARKED_BYTES_MAX - kept,
-                _ => buffer.len(),
-            };
+            // Whoever waits may send ahead so much and no more.
+            let to = if ahead { PARKED_BYTES_MAX - kept } else { buffer.len() };
             let room = to - from;
             self.stats.reads += 1;
             let n = match transport.read(&mut buffer[from..to]) {
+                Ok(0) if matches!(peer.phase, Phase::Answering(_)) => {
+                    // It is met again behind the answer, which the client may still take: if that comes soon.
+                    peer.hung_up = true;
+                    self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+                    return taken;
+                }
                 Ok(0) => {
                     peer.readable = false;
                     peer.ended = true;
@@ -328,6 +333,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             peer.paused = true;
             self.stats.pauses += 1;
             self.paused.push(slot);
+            self.mourn(slot);
             if self.outbound.is_blocked(&self.ports) {
                 self.ports.want_event_room();
             }

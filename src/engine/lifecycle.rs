@@ -272,12 +272,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if let Phase::Answering(answer) = &peer.phase
             && answer.waits
             && peer.outbox.is_none()
+            && !peer.hung_up
         {
             // The source has nothing, and the client has taken all there was: nobody is late.
             self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
             return;
         }
-        self.drop_peer(slot, CloseCause::Timeout);
+        // An open one had left, and has waited for long enough to be read.
+        let cause = if peer.is_open() { CloseCause::Lost } else { CloseCause::Timeout };
+        self.drop_peer(slot, cause);
     }
 
     /// The answer that ends this connection is sent: say so, and read what is still on its way.
@@ -295,6 +298,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.charge(slot);
         self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
         self.mark_ready(slot);
+    }
+
+    /// Sets the deadline of an open connection: when it is to be seen whether it was silent.
+    pub(super) fn await_ping(&mut self, slot: u32) {
+        match self.limits.ping_interval {
+            Some(interval) => self.deadlines.set(queue::PING, slot, self.now.tick + interval),
+            None => self.deadlines.clear(slot),
+        }
     }
 
     pub(super) fn ping(&mut self, slot: u32) {

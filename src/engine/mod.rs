@@ -274,7 +274,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if let Some(peer) = self.peers.at_mut(slot) {
             peer.readable = true;
             peer.hung_up |= hung_up;
-            if !peer.in_ready && !peer.paused && !peer.choked {
+            if peer.paused || peer.choked {
+                self.mourn(slot);
+            } else if !peer.in_ready {
                 peer.in_ready = true;
                 self.ready.push_back(slot);
             }

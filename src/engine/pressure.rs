@@ -4,6 +4,7 @@ use super::{
     Engine, StateKey,
     event::{Event, EventMask, RefusalCause},
     ports::Ports,
+    queue,
     transport::Transport,
 };
 use crate::ground::{id::MountId, limits::STORE_WAIT};
@@ -74,9 +75,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let Some(peer) = self.peers.at(slot).filter(|peer| peer.paused) else { return false };
             let stay = peer.mount().is_some_and(|mount| peer.is_open() && self.must_pause(mount));
             if !stay && let Some(peer) = self.peers.at_mut(slot) {
-                // It was we who did not listen: an answer may be waiting.
-                (peer.paused, peer.unanswered) = (false, false);
-                self.mark_ready(slot);
+                peer.paused = false;
+                self.listen_again(slot);
             }
             stay
         });
@@ -84,6 +84,28 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if self.outbound.is_blocked(&self.ports) && !self.paused.is_empty() {
             self.ports.want_event_room();
         }
+    }
+
+    /// An open connection that is not read has perhaps left: then it is given so long to be read once more, and its slot is free.
+    pub(super) fn mourn(&mut self, slot: u32) {
+        if let Some(peer) = self.peers.at(slot)
+            && peer.is_open()
+            && peer.hung_up
+            && self.deadlines.queue_of(slot) != Some(queue::CLOSE)
+        {
+            self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+        }
+    }
+
+    /// An open connection that was not read for a while may be read again, if nothing else keeps it from that.
+    pub(super) fn listen_again(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at_mut(slot).filter(|peer| !peer.paused && !peer.choked) else { return };
+        // It was we who did not listen: an answer may be waiting.
+        peer.unanswered = false;
+        if peer.is_open() && self.deadlines.queue_of(slot) == Some(queue::CLOSE) {
+            self.await_ping(slot);
+        }
+        self.mark_ready(slot);
     }
 
     /// Whether the store takes records again, or has been given up.

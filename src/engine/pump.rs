@@ -251,9 +251,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
         let Some(peer) = self.peers.at_mut(slot) else { return };
         if peer.choked && peer.outbox_len() <= self.limits.outbox_bytes / 8 {
-            // It was we who did not listen: an answer may be waiting.
-            (peer.choked, peer.unanswered) = (false, false);
-            self.mark_ready(slot);
+            peer.choked = false;
+            self.listen_again(slot);
         }
         match self.peers.at(slot).map(|peer| &peer.phase) {
             Some(Phase::Closing { .. }) => self.closing_done(slot),

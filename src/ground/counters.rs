@@ -177,7 +177,7 @@ stats! {
     /// Notices dropped because the host's queue was full.
     notices_dropped,
     /// Times a connection was not read any further for a while: the host or the store did not keep up, or it was
-    /// parked and had sent as much ahead as is kept.
+    /// parked, or its answer waited for more, and it had sent as much ahead as is kept.
     pauses,
 
     /// Records committed.

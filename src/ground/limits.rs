@@ -154,7 +154,7 @@ pub(crate) const SEGMENTS_MAX: usize = 16;
 pub(crate) const ROUTES_MAX: usize = 256;
 /// Headers of an answer.
 pub(crate) const ANSWER_HEADERS_MAX: usize = 64;
-/// What a parked connection may send ahead of the decision.
+/// What a connection may send ahead while it is parked, or its answer waits for more.
 pub(crate) const PARKED_BYTES_MAX: usize = 16 << 10;
 const _: () =
     assert!(PARKED_BYTES_MAX <= READ_BUFFER_BYTES, "what a parked client sends ahead fits one read");

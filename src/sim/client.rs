@@ -281,18 +281,24 @@ impl Client {
         self.receive(now, quiet)
     }
 
+    /// It sends nothing more, or breaks the connection.
+    pub(super) fn leave(&mut self) {
+        self.broke = true;
+        if self.rng.u8(0..4) == 0 {
+            self.wire.borrow_mut().client_reset();
+        } else {
+            // Half closed: an answer under way may still come, a WebSocket is over.
+            self.ended = true;
+            self.out.clear();
+            self.wire.borrow_mut().client_end();
+        }
+    }
+
     fn live(&mut self, now: Tick) {
         match self.rng.u32(0..1_000) {
-            0..2 => {
-                self.broke = true;
-                self.wire.borrow_mut().client_reset();
+            0..4 if self.out.is_empty() => {
+                self.leave();
                 return;
-            }
-            2..4 if self.out.is_empty() && !self.dead => {
-                // Half closed: an answer under way may still come, a WebSocket is over.
-                self.broke = true;
-                self.ended = true;
-                self.wire.borrow_mut().client_end();
             }
             4..14 => {
                 let millis = self.rng.u64(0..20_000);

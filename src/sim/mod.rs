@@ -16,6 +16,7 @@ mod invariants;
 mod journal;
 mod message;
 mod ports;
+mod scenes;
 mod tests;
 mod transport;
 mod world;

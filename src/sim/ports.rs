@@ -21,6 +21,8 @@ pub(super) struct SimPorts {
     /// The room at which the loop is woken when it asked for some.
     wake_at: usize,
     wanted: bool,
+    /// An event was taken since it was woken.
+    taken: bool,
     records: VecDeque<Record>,
     records_max: usize,
     record_bytes_max: usize,
@@ -33,6 +35,7 @@ impl SimPorts {
             events_max: EVENTS_RESERVED + rng.usize(2..60),
             wake_at: if rng.bool() { 1 } else { EVENTS_RESERVED + 1 },
             wanted: false,
+            taken: false,
             records: VecDeque::new(),
             records_max: limits.records,
             record_bytes_max: limits.record_bytes,
@@ -41,18 +44,23 @@ impl SimPorts {
 
     /// The host takes an event.
     pub(super) fn take_event(&mut self) -> Option<Event> {
+        self.taken = true;
         self.events.pop_front()
     }
 
     /// Whether the engine asked to be run when room returns, and it has. Asks no more then.
     pub(super) fn take_wake_up(&mut self) -> bool {
         let due = self.wake_up_due();
-        self.wanted &= !due;
+        if due {
+            (self.wanted, self.taken) = (false, false);
+        }
         due
     }
 
     pub(super) fn wake_up_due(&self) -> bool {
-        self.wanted && self.event_room() >= self.wake_at
+        // Too little room for what is wanted is told of only when it has grown.
+        let grown = self.taken || self.event_room() > EVENTS_RESERVED;
+        self.wanted && grown && self.event_room() >= self.wake_at
     }
 
     /// The store deals with up to `max` records: all of them or none.

@@ -96,6 +96,11 @@ impl Wire {
         }
     }
 
+    /// Whether the server has kept its end although the client has left.
+    pub(super) fn is_left(&self) -> bool {
+        (self.up_ended || self.reset) && !self.dropped
+    }
+
     /// Breaks the connection from the client's side: what is under way is lost.
     pub(super) fn client_reset(&mut self) {
         self.reset = true;

@@ -159,8 +159,12 @@ impl<const S: bool> World<S> {
         for _ in 0..steps {
             self.step()?;
         }
-        self.note(|| "---- rest".into());
         open(&self.journal).quiet = true;
+        if self.rng.u8(0..3) == 0 {
+            self.note(|| "---- the host sleeps".into());
+            self.sleep()?;
+        }
+        self.note(|| "---- rest".into());
         self.settle()?;
         self.check_settled()?;
         self.note(|| "---- wait".into());
@@ -517,13 +521,20 @@ impl<const S: bool> World<S> {
 
     /// Everybody does what is left to do, and nothing new, until nothing happens any more. No time passes.
     fn settle(&mut self) -> Check {
+        self.settle_with(true)
+    }
+
+    /// The same, with a host and a store that do nothing unless `awake`.
+    fn settle_with(&mut self, awake: bool) -> Check {
         let mut rested = 0;
         for _ in 0..200_000 {
             for index in 0..self.clients.len() {
                 self.clients[index].act(self.now, true)?;
             }
-            self.host(true)?;
-            self.store(true);
+            if awake {
+                self.host(true)?;
+                self.store(true);
+            }
             if self.has_reason() {
                 rested = 0;
                 self.turn()?;
@@ -587,13 +598,35 @@ impl<const S: bool> World<S> {
 
     /// Time passes, far enough for all deadlines; everybody keeps answering.
     fn wait(&mut self) -> Check {
+        self.wait_with(true)?;
+        self.engine.check_rest()
+    }
+
+    fn wait_with(&mut self, awake: bool) -> Check {
         let end = self.now + Duration::from_secs(100);
         for _ in 0..5_000 {
             let Some(due) = self.engine.next_deadline().filter(|due| *due <= end) else { break };
             self.set_time(due);
-            self.settle()?;
+            self.settle_with(awake)?;
         }
-        self.engine.check_rest()
+        Ok(())
+    }
+
+    /// The host and the store do nothing for a long time, and some clients leave: nobody who has left may hold a slot.
+    fn sleep(&mut self) -> Check {
+        for index in 0..self.clients.len() {
+            if self.rng.u8(0..3) == 0 {
+                self.clients[index].leave();
+            }
+        }
+        self.settle_with(false)?;
+        self.wait_with(false)?;
+        // Others learn of it by reading, which they do not do while nobody can take what they read.
+        let kept = self.wires.iter().find(|(_, wire)| S && wire.borrow().is_left());
+        match kept {
+            Some((id, _)) => Err(format!("the client of {id} has left long ago, and holds a slot")),
+            None => Ok(()),
+        }
     }
 
     fn stop(&mut self) -> Check {

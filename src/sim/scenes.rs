@@ -1,0 +1,380 @@
+//! Single situations, played by hand: what a random world meets too seldom, or cannot tell from something else.
+
+use super::ports::SimPorts;
+use crate::{
+    contracts::{
+        contract::{Contract, Hello, Setup, SnapshotMessages},
+        effects::{Effects, EventClass},
+        route::RouteContext,
+    },
+    engine::{
+        Engine,
+        event::{Event, EventMask},
+        router::Router,
+        settings::{MountSettings, RouteSettings, Settings},
+        transport::Transport,
+    },
+    ground::{
+        close::Closed,
+        frame::Message,
+        id::{ConnId, MountId, TopicId},
+        limits::Limits,
+        time::{Now, Tick, Wall},
+    },
+    wire::{
+        pattern::Pattern,
+        request::{Method, Request},
+        response::{Pulled, Response},
+    },
+};
+use std::{
+    any::Any,
+    cell::RefCell,
+    collections::VecDeque,
+    io::{self, IoSlice},
+    net::SocketAddr,
+    rc::Rc,
+    time::Duration,
+};
+
+/// A connection as its client sees it: what it has sent, what it got, and how much more it takes.
+#[derive(Debug, Default)]
+struct Line {
+    up: VecDeque<u8>,
+    down: Vec<u8>,
+    room: usize,
+    ended: bool,
+    broken: bool,
+    dropped: bool,
+    /// The most that one write is given.
+    writes: usize,
+}
+
+/// The engine's end of a [`Line`].
+#[derive(Debug)]
+struct End(Rc<RefCell<Line>>);
+
+impl Transport for End {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let line = &mut *self.0.borrow_mut();
+        match line.up.len().min(into.len()) {
+            _ if line.broken => Err(io::ErrorKind::ConnectionReset.into()),
+            0 if line.ended => Ok(0),
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            n => {
+                into.iter_mut().zip(line.up.drain(..n)).for_each(|(to, from)| *to = from);
+                Ok(n)
+            }
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let line = &mut *self.0.borrow_mut();
+        line.writes += 1;
+        let before = line.down.len();
+        let all = slices.iter().flat_map(|slice| slice.iter());
+        line.down.extend(all.take(line.room));
+        let n = line.down.len() - before;
+        line.room -= n;
+        if n == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.borrow_mut().dropped = true;
+    }
+}
+
+/// What is told to a contract.
+#[derive(Debug)]
+enum Told<'a> {
+    Opened,
+    Heard(ConnId, &'a str),
+    Closed,
+    Command(&'a str),
+    Deadline,
+}
+
+/// A contract made of one closure; its snapshots count up.
+struct Scripted<F>(F, u32);
+
+impl<F: FnMut(&mut Effects, Told<'_>) + Send> Contract for Scripted<F> {
+    fn opened(&mut self, fx: &mut Effects, _: ConnId, _: &Hello<'_>) {
+        self.0(fx, Told::Opened);
+    }
+
+    fn message(&mut self, fx: &mut Effects, peer: ConnId, message: Message<'_>) {
+        self.0(fx, Told::Heard(peer, std::str::from_utf8(message.as_bytes()).unwrap()));
+    }
+
+    fn closed(&mut self, fx: &mut Effects, _: ConnId, _: Closed) {
+        self.0(fx, Told::Closed);
+    }
+
+    fn command(&mut self, fx: &mut Effects, command: Box<dyn Any + Send>) {
+        self.0(fx, Told::Command(command.downcast_ref::<&str>().unwrap()));
+    }
+
+    fn deadline(&mut self, fx: &mut Effects) {
+        self.0(fx, Told::Deadline);
+    }
+
+    fn snapshot(&mut self, _: Now, _: TopicId, out: &mut SnapshotMessages) {
+        self.1 += 1;
+        out.push(&format!("snapshot {}", self.1));
+    }
+}
+
+/// A server with everything in its hands.
+struct Stage {
+    engine: Engine<End, SimPorts>,
+    now: Tick,
+}
+
+impl Stage {
+    /// One whose mounts, `/0` and so on, are made by these factories, beside a route `/wait` that answers with a stream that has nothing.
+    fn new(limits: Limits, mounts: Vec<Box<dyn crate::contracts::contract::ContractFactory>>) -> Self {
+        let mut router = Router::default();
+        let place =
+            |router: &mut Router, path: &str, put: &mut dyn FnMut(&mut crate::engine::router::Place)| {
+                put(router.place(Pattern::parse(path).unwrap()).1);
+            };
+        let mounts = mounts.into_iter().enumerate().map(|(index, factory)| {
+            let pattern = format!("/{index}");
+            place(&mut router, &pattern, &mut |place| place.mount = Some(MountId(index as u16)));
+            let (gate, subprotocols, connections_max) = (None, Vec::new(), usize::MAX);
+            MountSettings { pattern, factory, gate, subprotocols, connections_max }
+        });
+        let mounts = mounts.collect();
+        place(&mut router, "/wait", &mut |place| place.routes.push((Method::Get, 0)));
+        let wait = |_: &RouteContext<'_>, _: &Request<'_>, _: &[u8]| {
+            Response::stream(200, "text/plain", |_: usize, _: &mut Vec<u8>| Pulled::Wait)
+        };
+        let routes = vec![RouteSettings { route: Box::new(wait), gate: None }];
+        let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
+        let (events, topics, records) = (EventMask::ALL, Vec::new(), false);
+        let settings = Settings { limits, events, router, mounts, routes, topics, records };
+        let now = Tick::from_nanos(1_000_000_000);
+        let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));
+        Self { engine, now }
+    }
+
+    /// One turn, and as many more as there is work for.
+    fn play(&mut self) {
+        self.engine.begin(at(self.now));
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.turn();
+        while self.engine.has_work() {
+            self.engine.begin(at(self.now));
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        self.engine.run();
+        self.engine.check().unwrap();
+    }
+
+    /// Time passes; what is due meanwhile is done in time.
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.engine.next_deadline().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.play();
+        }
+        self.now = end;
+        self.play();
+    }
+
+    fn connect(&mut self, request: &str) -> Guest {
+        let line = Rc::new(RefCell::new(Line { room: usize::MAX, ..Line::default() }));
+        let addr = SocketAddr::from(([10, 0, 0, 1], 4_000));
+        self.engine.begin(at(self.now));
+        let conn = self.engine.admit(End(line.clone()), addr).unwrap();
+        let guest = Guest { line, conn };
+        self.send(&guest, request.as_bytes());
+        guest
+    }
+
+    /// Upgrades at `/mount`, and forgets the answer.
+    fn open(&mut self, mount: usize) -> Guest {
+        let guest = self.connect(&format!(
+            "GET /{mount} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        ));
+        let got = guest.take();
+        let end = memchr::memmem::find(&got, b"\r\n\r\n").unwrap() + 4;
+        assert!(got.starts_with(b"HTTP/1.1 101 "), "{}", got.escape_ascii());
+        guest.line.borrow_mut().down.splice(..0, got[end..].iter().copied());
+        guest
+    }
+
+    fn send(&mut self, guest: &Guest, bytes: &[u8]) {
+        guest.line.borrow_mut().up.extend(bytes);
+        self.engine.readable(guest.conn.slot, false);
+        self.play();
+    }
+
+    fn say(&mut self, guest: &Guest, text: &str) {
+        self.send(guest, &masked(text));
+    }
+
+    /// The client sends nothing more, which a poll sees.
+    fn hang_up(&mut self, guest: &Guest) {
+        guest.line.borrow_mut().ended = true;
+        self.engine.readable(guest.conn.slot, true);
+        self.play();
+    }
+
+    /// The host takes all events, also those that come when there is room. Returns the texts of the contracts' own.
+    fn take_all_events(&mut self) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            let mut none = true;
+            while let Some(event) = self.engine.ports_mut().take_event() {
+                none = false;
+                if let Event::Contract { payload, .. } = event {
+                    texts.push(String::from_utf8(payload.as_message().as_bytes().to_vec()).unwrap());
+                }
+            }
+            if none {
+                return texts;
+            }
+            self.play();
+        }
+    }
+}
+
+/// A client.
+#[derive(Debug)]
+struct Guest {
+    line: Rc<RefCell<Line>>,
+    conn: ConnId,
+}
+
+impl Guest {
+    /// What it got so far.
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.line.borrow_mut().down)
+    }
+
+    fn got(&self, text: &str) -> bool {
+        memchr::memmem::find(&self.line.borrow().down, text.as_bytes()).is_some()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.line.borrow().dropped
+    }
+}
+
+fn at(tick: Tick) -> Now {
+    Now { tick, wall: Wall::from_millis(1_700_000_000_000) }
+}
+
+/// A short text as a client sends it, with a mask of zeros.
+fn masked(text: &str) -> Vec<u8> {
+    [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+type Factory = Box<dyn crate::contracts::contract::ContractFactory>;
+
+fn scripted(script: impl FnMut(&mut Effects, Told<'_>) + Clone + Send + 'static) -> Factory {
+    Box::new(move |_: &mut Setup<'_>| Scripted(script.clone(), 0))
+}
+
+/// Tells the host of everything it hears, more than it has room for when it hears "flood".
+fn feeder() -> Factory {
+    scripted(|fx, told| {
+        let tell = |fx: &mut Effects, what: &str| fx.event(EventClass::Lossless, 0, None, what);
+        match told {
+            Told::Opened => tell(fx, "opened"),
+            Told::Heard(_, "flood") => (0..400).for_each(|_| tell(fx, "flood")),
+            Told::Heard(_, text) => tell(fx, text),
+            Told::Closed => tell(fx, "closed"),
+            Told::Command(text) => tell(fx, text),
+            Told::Deadline => {}
+        }
+    })
+}
+
+#[test]
+fn who_leaves_while_the_host_does_not_read_gives_its_slot_back() {
+    for ping_interval in [None, Limits::default().ping_interval] {
+        let limits = Limits { ping_interval, ..Limits::default() };
+        let close_wait = limits.close_wait;
+        let mut stage = Stage::new(limits, vec![feeder()]);
+        let guests: Vec<_> = (0..4).map(|_| stage.open(0)).collect();
+        let [floods, stays, leaves, returns] = &guests[..] else { unreachable!() };
+        stage.say(floods, "flood");
+        for guest in [stays, leaves, returns] {
+            stage.say(guest, "last words");
+        }
+        stage.hang_up(leaves);
+        stage.wait(close_wait * 2);
+        assert!(leaves.is_gone());
+        // In time it is read like any other, its end only then.
+        stage.hang_up(returns);
+        assert!(!returns.is_gone());
+        let told = stage.take_all_events();
+        assert!(returns.is_gone());
+        let heard = |what: &str| told.iter().filter(|text| *text == what).count();
+        assert_eq!((heard("flood"), heard("last words"), heard("closed")), (400, 2, 2));
+        stage.wait(close_wait * 2);
+        assert!(!stays.is_gone() && !floods.is_gone());
+    }
+}
+
+#[test]
+fn who_leaves_while_it_does_not_take_its_answers_gives_its_slot_back() {
+    let limits = Limits { outbox_bytes: 20_000, ..Limits::default() };
+    let close_wait = limits.close_wait;
+    let answers = scripted(|fx, told| {
+        if let Told::Heard(peer, _) = told {
+            fx.send(peer, &"x".repeat(8_000));
+        }
+    });
+    let mut stage = Stage::new(limits, vec![answers]);
+    let (leaves, drains) = (stage.open(0), stage.open(0));
+    for guest in [&leaves, &drains] {
+        guest.line.borrow_mut().room = 0;
+        stage.say(guest, "ask");
+        stage.hang_up(guest);
+    }
+    assert!(!leaves.is_gone(), "it may be reading still");
+    drains.line.borrow_mut().room = usize::MAX;
+    stage.engine.writable(drains.conn.slot);
+    stage.play();
+    assert!(drains.is_gone() && drains.got("xxx"));
+    stage.wait(close_wait * 2);
+    assert!(leaves.is_gone());
+}
+
+#[test]
+fn who_leaves_while_a_streamed_answer_waits_gives_its_slot_back() {
+    let limits = Limits::default();
+    let close_wait = limits.close_wait;
+    let mut stage = Stage::new(limits, Vec::new());
+    let request = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (stays, leaves, breaks) = (stage.connect(request), stage.connect(request), stage.connect(request));
+    stage.wait(close_wait * 10);
+    assert!(![&stays, &leaves, &breaks].iter().any(|guest| guest.is_gone()), "nobody is late");
+    // By a word of the poll or without it: it is read, so far.
+    stage.send(&breaks, request.as_bytes());
+    breaks.line.borrow_mut().broken = true;
+    stage.engine.readable(breaks.conn.slot, false);
+    stage.play();
+    assert!(breaks.is_gone());
+    stage.hang_up(&leaves);
+    assert!(!leaves.is_gone(), "it may be reading still");
+    stage.wait(close_wait * 2);
+    assert!(leaves.is_gone());
+    assert!(!stays.is_gone());
+}
