@@ -494,9 +494,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     // ---- commands ------------------------------------------------------------------------------------
 
-    /// Carries out one command of the host.
+    /// Takes one command of the host: carries it out, or keeps it until its mount may be told.
     pub(crate) fn command(&mut self, command: Command) {
         self.stats.commands += 1;
+        if let Some(command) = self.hold(command) {
+            self.carry_out(command);
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, command: Command) {
         match command {
             Command::Publish { topic, key, payload } => {
                 let message = payload.as_message();

@@ -2,11 +2,13 @@
 
 use super::{
     Engine,
+    command::Command,
     peer::{Phase, SubRef},
     ports::Ports,
     queue,
     transport::Transport,
 };
+use crate::ground::id::MountId;
 use std::collections::HashMap;
 
 type Check = Result<(), String>;
@@ -114,11 +116,21 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if counted != mounts || addresses != self.addresses {
             return Err(format!("connections of mounts {mounts:?} {counted:?}, of addresses {addresses:?}"));
         }
+        let held: usize = self.mounts.iter().map(|mount| mount.held.len()).sum();
+        let bytes: usize = self.mounts.iter().flat_map(|mount| &mount.held).map(Command::weight_bytes).sum();
+        if (held, bytes) != (self.held.commands, self.held.bytes) {
+            return Err(format!("{held} commands of {bytes} bytes are held, counted are {:?}", self.held));
+        }
         if !self.farewells.is_empty() || !self.broken.is_empty() {
             return Err("something is left to tidy".into());
         }
         let rests = self.peers.iter().filter_map(|(_, peer)| peer.outbox.as_ref()?.rest());
         self.board.check(rests)
+    }
+
+    /// Whether commands wait for this mount.
+    pub(crate) fn holds_for(&self, mount: MountId) -> bool {
+        !self.mounts[mount.index()].held.is_empty()
     }
 
     fn holds(&self, slot: u32) -> usize {

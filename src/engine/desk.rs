@@ -121,8 +121,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         };
         match &target {
             Target::Refused(_) => {}
-            Target::Mount(mount) => {
-                let id = *mount;
+            &Target::Mount(id) => {
                 let mount = &self.mounts[id.index()];
                 if let Err(fault_) = upgrade::check(head) {
                     let response = fault(fault_.status(), fault_.message(), fault_.headers());
@@ -132,6 +131,13 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 if mount.connections >= mount.settings.connections_max {
                     self.count_refusal(RefusalCause::Mount, Some(id), addr);
                     self.answer_to(slot, head, asked, busy("this path has as many connections as it takes"));
+                    return;
+                }
+                if self.awaits_host(id) {
+                    // Its opening could tell the host what there is no room for.
+                    self.stats.refused_paused += 1;
+                    let why = "the server does not keep up with this path; try again later";
+                    self.answer_to(slot, head, asked, busy(why));
                     return;
                 }
             }

@@ -18,6 +18,7 @@ pub(crate) mod command;
 pub(crate) mod costs;
 mod desk;
 pub(crate) mod event;
+mod held;
 mod intake;
 mod keeper;
 mod lifecycle;
@@ -120,6 +121,8 @@ pub(crate) struct Engine<T, P> {
     dirty: VecDeque<u32>,
     /// Not read because the host or the store does not keep up.
     paused: Vec<u32>,
+    /// Commands that wait with their mounts.
+    held: held::Held,
     /// Parked connections.
     parked: usize,
     /// Records that the store has, and those that were refused behind them, in order of their tickets.
@@ -180,6 +183,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             ready: VecDeque::new(),
             dirty: VecDeque::new(),
             paused: Vec::new(),
+            held: held::Held::default(),
             parked: 0,
             outstanding: VecDeque::new(),
             refused_records: VecDeque::new(),
@@ -294,9 +298,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
-    /// Whether a command may be given now: not while a fan-out must come first, nor while what it could tell the host has no room.
+    /// Whether a command may be given now: not while a fan-out must come first, nor while as many as may be wait for what they could tell the host.
     pub(crate) fn takes_commands(&self) -> bool {
-        !self.board.is_saturated() && !self.feeding_is_blocked()
+        !self.board.is_saturated() && !self.holds_enough()
     }
 
     /// Whether newest values may be taken: while a fan-out must come first, they are better replaced where they wait. The fan-out keeps the driver awake.
@@ -308,6 +312,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(crate) fn run(&mut self) {
         self.drain_events();
         self.resume_paused();
+        self.release_held();
         self.run_deadlines();
         self.run_reads();
         self.flush();
@@ -320,9 +325,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// When `run` must be called at the latest; `None` when nothing is armed.
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        // While the host must read first, contracts are not called, and room for events is what is waited for.
-        let contracts = self.mounts.iter().filter_map(|mount| mount.deadline).min();
-        let contracts = contracts.filter(|_| !self.feeding_is_blocked());
+        // A contract that must wait is not called, and room with the host or the store is what is waited for.
+        let contracts = (0..self.mounts.len())
+            .filter(|&index| !self.must_pause(MountId(index as u16)))
+            .filter_map(|index| self.mounts[index].deadline)
+            .min();
         let expiry = self.expiries.first().map(|&(at, _)| at);
         let store = self.store_full_since.filter(|_| !self.store_down);
         let store = store.map(|since| since + crate::ground::limits::STORE_WAIT);
@@ -334,6 +341,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         !self.ready.is_empty()
             || !self.dirty.is_empty()
             || !self.refused_records.is_empty()
+            || self.may_release()
             || self.board.fanning_out().is_some()
     }
 
@@ -398,12 +406,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.forget_expiry(id);
             self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Expired);
         }
-        if !self.feeding_is_blocked() {
-            for index in 0..self.mounts.len() {
-                if self.mounts[index].deadline.is_some_and(|at| at <= self.now.tick) {
-                    self.mounts[index].deadline = None;
-                    self.with_contract(MountId(index as u16), |contract, fx| contract.deadline(fx));
-                }
+        for index in 0..self.mounts.len() {
+            let id = MountId(index as u16);
+            let due = self.mounts[index].deadline.is_some_and(|at| at <= self.now.tick);
+            if due && !self.must_pause(id) {
+                self.mounts[index].deadline = None;
+                self.with_contract(id, |contract, fx| contract.deadline(fx));
             }
         }
         self.tidy();

@@ -58,11 +58,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             && self.outbound.is_blocked(&self.ports)
     }
 
-    /// Whether connections of this mount must not be read for now.
+    /// Whether this mount has told the host what may not be lost, and the host must read first.
+    pub(super) fn awaits_host(&self, mount: MountId) -> bool {
+        self.mounts[mount.index()].feeds_host && self.outbound.is_blocked(&self.ports)
+    }
+
+    /// Whether connections of this mount must not be read for now, and its contract not be told what can wait.
     pub(super) fn must_pause(&self, mount: MountId) -> bool {
+        let awaits_host = self.awaits_host(mount);
         let mount = &self.mounts[mount.index()];
-        (mount.feeds_host && self.outbound.is_blocked(&self.ports))
-            || (mount.feeds_store && !self.store_down && self.store_full_since.is_some())
+        awaits_host || (mount.feeds_store && !self.store_down && self.store_full_since.is_some())
     }
 
     pub(super) fn resume_paused(&mut self) {

@@ -1,6 +1,6 @@
 //! What the engine is built from: a configuration that cannot be wrong any more.
 
-use super::{event::EventMask, router::Router};
+use super::{command::Command, event::EventMask, router::Router};
 use crate::{
     contracts::{
         contract::{Contract, ContractFactory},
@@ -58,6 +58,8 @@ pub(crate) struct Mount {
     pub(crate) feeds_store: bool,
     /// The topics it declared.
     pub(crate) topics: Vec<TopicId>,
+    /// Commands that wait because it must pause.
+    pub(crate) held: VecDeque<Command>,
     panics: VecDeque<Tick>,
 }
 
@@ -72,6 +74,7 @@ impl Mount {
             feeds_host: false,
             feeds_store: false,
             topics: Vec::new(),
+            held: VecDeque::new(),
             panics: VecDeque::new(),
         }
     }

@@ -58,6 +58,8 @@ stats! {
     refused_descriptors,
     /// Upgrades refused with 503 because the mount was full.
     refused_mount,
+    /// Upgrades refused with 503 because the host did not take the lossless events that the mount makes.
+    refused_paused,
     /// Handshakes refused with 503 because `parked` were waiting.
     refused_parked,
     /// Parked handshakes and requests that the host did not decide or answer in time.

@@ -47,7 +47,8 @@ pub struct Limits {
     pub log_bytes_total: usize,
     /// Topics that one connection may be subscribed to. Default 16.
     pub subscriptions: usize,
-    /// Commands from the host waiting for the loop; one more is handed back as full. Default 4,096.
+    /// Commands from the host waiting for the loop; one more is handed back as full. As many again may wait for a mount whose
+    /// contract must not be called because the host does not take its events. Default 4,096.
     pub commands: usize,
     /// Payload bytes of the commands waiting. Default 16 MiB.
     pub command_bytes: usize,
@@ -72,7 +73,7 @@ pub struct Limits {
     /// passed, so a longer one than `ping_interval` becomes the period of pings. Default 20 s.
     pub pong_wait: Duration,
     /// How long the peer may take to answer our close frame, to take what is owed to it before, or to take
-    /// the next bytes of an HTTP answer. Default 5 s.
+    /// the next bytes of an HTTP answer; and how long a client that has hung up while it could not be read is kept. Default 5 s.
     pub close_wait: Duration,
 }
 

@@ -35,8 +35,9 @@ impl Config {
         let (connections, message_bytes) = (limits.connections_max(), limits.message_bytes);
         let Costs { per_connection, fixed, per_command, per_event, per_record } =
             Costs::of(limits, self.settings.topics.iter().map(|(_, topic)| *topic));
-        let queues = limits.commands * per_command
-            + limits.command_bytes
+        // In the mailbox; and held for mounts that must wait, in queues that grow by doubling, the last one beyond the bound.
+        let commands = (3 * limits.commands * per_command) + 3 * limits.command_bytes;
+        let queues = commands
             + if self.settings.events.bits() == 0 {
                 0
             } else {

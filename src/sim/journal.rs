@@ -69,6 +69,8 @@ pub(super) struct Journal {
     pub(super) conns: HashMap<ConnId, ConnLife>,
     /// The number of the contract at work in each mount.
     pub(super) instances: HashMap<MountId, u64>,
+    /// The number of the last command that each mount's contract was given.
+    pub(super) commands: HashMap<MountId, u64>,
     /// Lossless events said by each mount.
     pub(super) lossless: HashMap<MountId, u64>,
     /// The newest state event of each key.

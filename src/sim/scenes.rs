@@ -4,11 +4,12 @@ use super::ports::SimPorts;
 use crate::{
     contracts::{
         contract::{Contract, Hello, Setup, SnapshotMessages},
-        effects::{Effects, EventClass},
+        effects::{Effects, EventClass, Lane},
         route::RouteContext,
     },
     engine::{
         Engine,
+        command::Command,
         event::{Event, EventMask},
         router::Router,
         settings::{MountSettings, RouteSettings, Settings},
@@ -206,10 +207,7 @@ impl Stage {
 
     /// Upgrades at `/mount`, and forgets the answer.
     fn open(&mut self, mount: usize) -> Guest {
-        let guest = self.connect(&format!(
-            "GET /{mount} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        ));
+        let guest = self.connect(&upgrade(mount));
         let got = guest.take();
         let end = memchr::memmem::find(&got, b"\r\n\r\n").unwrap() + 4;
         assert!(got.starts_with(b"HTTP/1.1 101 "), "{}", got.escape_ascii());
@@ -232,6 +230,10 @@ impl Stage {
         guest.line.borrow_mut().ended = true;
         self.engine.readable(guest.conn.slot, true);
         self.play();
+    }
+
+    fn order(&mut self, mount: u16, command: &'static str) {
+        self.engine.command(Command::Contract { mount: MountId(mount), command: Box::new(command) });
     }
 
     /// The host takes all events, also those that come when there is room. Returns the texts of the contracts' own.
@@ -279,6 +281,13 @@ fn at(tick: Tick) -> Now {
     Now { tick, wall: Wall::from_millis(1_700_000_000_000) }
 }
 
+fn upgrade(mount: usize) -> String {
+    format!(
+        "GET /{mount} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
+
 /// A short text as a client sends it, with a mask of zeros.
 fn masked(text: &str) -> Vec<u8> {
     [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()
@@ -299,8 +308,9 @@ fn feeder() -> Factory {
             Told::Heard(_, "flood") => (0..400).for_each(|_| tell(fx, "flood")),
             Told::Heard(_, text) => tell(fx, text),
             Told::Closed => tell(fx, "closed"),
+            Told::Command("arm") => fx.arm(Some(fx.now().tick + Duration::from_secs(2))),
             Told::Command(text) => tell(fx, text),
-            Told::Deadline => {}
+            Told::Deadline => tell(fx, "late"),
         }
     })
 }
@@ -329,6 +339,80 @@ fn who_leaves_while_the_host_does_not_read_gives_its_slot_back() {
         assert_eq!((heard("flood"), heard("last words"), heard("closed")), (400, 2, 2));
         stage.wait(close_wait * 2);
         assert!(!stays.is_gone() && !floods.is_gone());
+    }
+}
+
+/// Answers what it hears and is ordered.
+fn echo() -> Factory {
+    let mut last = None;
+    scripted(move |fx, told| match told {
+        Told::Heard(peer, _) => {
+            last = Some(peer);
+            fx.arm(Some(fx.now().tick + Duration::from_secs(2)));
+        }
+        Told::Command(text) => fx.send(last.unwrap(), text),
+        Told::Deadline => fx.send(last.unwrap(), "late"),
+        _ => {}
+    })
+}
+
+#[test]
+fn a_mount_that_waits_for_the_host_keeps_only_its_own_waiting() {
+    let mut stage = Stage::new(Limits::default(), vec![feeder(), echo()]);
+    let (feeds, other) = (stage.open(0), stage.open(1));
+    stage.say(&other, "hello");
+    stage.order(0, "arm");
+    stage.say(&feeds, "flood");
+    let send = |stage: &mut Stage, guest: &Guest, text: &str| {
+        stage.engine.command(Command::Send { conn: guest.conn, payload: text.into(), lane: Lane::Ordered });
+    };
+    // What is sent to it before anything waits goes out; then all goes in order.
+    send(&mut stage, &feeds, "sent at once");
+    stage.order(0, "first");
+    send(&mut stage, &feeds, "sent behind");
+    stage.order(0, "second");
+    stage.order(1, "not held up");
+    send(&mut stage, &other, "nor this");
+    stage.wait(Duration::from_secs(3));
+    assert!(stage.engine.takes_commands());
+    assert!(other.got("not held up") && other.got("nor this") && other.got("late"));
+    assert!(feeds.got("sent at once") && !feeds.got("sent behind") && !feeds.got("late"));
+    let told = stage.take_all_events();
+    assert_eq!(told[told.len() - 3..], ["first", "second", "late"]);
+    assert!(feeds.got("sent behind"));
+}
+
+#[test]
+fn nobody_is_let_in_whose_opening_the_host_could_not_be_told() {
+    let mut stage = Stage::new(Limits::default(), vec![feeder(), echo()]);
+    let feeds = stage.open(0);
+    stage.say(&feeds, "flood");
+    let refused = stage.connect(&upgrade(0));
+    assert!(refused.got("HTTP/1.1 503 ") && refused.got("\r\nRetry-After: "));
+    assert_eq!(stage.engine.stats().refused_paused, 1);
+    stage.open(1);
+    let told = stage.take_all_events();
+    assert_eq!(told.iter().filter(|text| *text == "opened").count(), 1);
+    stage.open(0);
+}
+
+/// As many commands are held as may wait in the mailbox: then all wait there, and are taken when the host has read.
+#[test]
+fn commands_that_wait_for_a_mount_are_bounded() {
+    for (commands, command_bytes) in [(3, usize::MAX), (usize::MAX, 30)] {
+        let limits = Limits { commands, command_bytes, ..Limits::default() };
+        let mut stage = Stage::new(limits, vec![feeder()]);
+        let feeds = stage.open(0);
+        stage.say(&feeds, "flood");
+        stage.order(0, "held");
+        for text in ["a text of some bytes", "and another of as many"] {
+            assert!(stage.engine.takes_commands());
+            let (conn, payload) = (feeds.conn, text.into());
+            stage.engine.command(Command::Send { conn, payload, lane: Lane::Ordered });
+        }
+        assert!(!stage.engine.takes_commands());
+        stage.take_all_events();
+        assert!(stage.engine.takes_commands() && feeds.got("another"));
     }
 }
 

@@ -84,6 +84,8 @@ pub(super) struct World<const S: bool> {
     /// By the slot, which is what a poll knows.
     wires: Vec<(ConnId, Rc<RefCell<Wire>>)>,
     commands: VecDeque<Command>,
+    /// The number of the last command that was given to each mount.
+    ordered: [u64; MOUNTS as usize],
     /// A command was given since the last turn, or could be taken right away.
     woken_by_command: bool,
     acks: VecDeque<Outcome>,
@@ -138,6 +140,7 @@ impl<const S: bool> World<S> {
             arriving: VecDeque::new(),
             wires: Vec::new(),
             commands: VecDeque::new(),
+            ordered: [0; MOUNTS as usize],
             woken_by_command: false,
             acks: VecDeque::new(),
             asked: Vec::new(),
@@ -253,7 +256,10 @@ impl<const S: bool> World<S> {
             0..6 => self.publish(),
             6..8 => {
                 let mount = MountId(self.rng.u16(0..MOUNTS));
-                self.command(Command::Contract { mount, command: Box::new("act") });
+                let number = &mut self.ordered[usize::from(mount.0)];
+                *number += 1;
+                let command = Box::new(*number);
+                self.command(Command::Contract { mount, command });
             }
             8..10 => {
                 if let Some(conn) = conn {
@@ -353,7 +359,8 @@ impl<const S: bool> World<S> {
             }
             Command::Send { conn, lane, .. } => {
                 let life = journal.conns.get(&conn)?;
-                if life.closed.is_some() || life.doomed {
+                // What waits for its mount would be numbered too early.
+                if life.closed.is_some() || life.doomed || self.engine.holds_for(life.mount) {
                     return None;
                 }
                 let payload = journal.ordered(conn, Kind::Ordered, 0)?.encode(size).into();
@@ -566,6 +573,13 @@ impl<const S: bool> World<S> {
             }
         }
         let journal = open(&self.journal);
+        for (mount, given) in self.ordered.iter().enumerate() {
+            let mount = MountId(mount as u16);
+            let told = journal.commands.get(&mount).copied().unwrap_or(0);
+            if told != *given && self.engine.stats().contract_panics == 0 {
+                return Err(format!("{mount:?} was told command {told} of {given}"));
+            }
+        }
         if self.events.contains(EventMask::CONTRACTS) {
             for (mount, said) in &journal.lossless {
                 let heard = self.heard.lossless.get(mount).copied().unwrap_or(0);
@@ -695,6 +709,7 @@ fn draw_limits(rng: &mut fastrand::Rng) -> Limits {
         ping_interval: rng.bool().then(|| seconds(rng, 30)),
         pong_wait: seconds(rng, 20),
         close_wait: seconds(rng, 5),
+        commands: rng.usize(1..30),
         records: rng.usize(1..20),
         record_bytes: rng.usize(200..4_000),
         ..Limits::default()
