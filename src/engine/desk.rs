@@ -317,7 +317,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             Decision::Refuse(response) => {
                 if let Some(addr) = self.peers.at(conn.slot).map(|peer| peer.addr) {
-                    let mount = self.mount_of(&pending);
+                    let mount = self.mount_asked(&pending);
                     self.count_refusal(RefusalCause::Gate, mount, addr);
                 }
                 self.answer_pending(conn.slot, &pending, response, true);
@@ -335,7 +335,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     }
 
     /// The mount that a parked request asks for.
-    fn mount_of(&self, pending: &Pending) -> Option<MountId> {
+    fn mount_asked(&self, pending: &Pending) -> Option<MountId> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         self.target(&head::parse(&pending.head, &mut headers).ok()?).0.mount()
     }

@@ -39,9 +39,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         match command {
             Command::Contract { mount, .. } => Some(*mount).filter(|mount| mount.index() < self.mounts.len()),
             Command::Send { conn, .. } | Command::Close { conn, .. } => self.peers.get(*conn)?.mount(),
-            Command::Publish { topic, .. } => *self.topic_owners.get(topic.index())?,
-            // These are about connections that are not open yet.
-            Command::Decide { .. } | Command::Answer { .. } | Command::Resume { .. } => None,
+            Command::Publish { topic, .. } | Command::Forget { topic, .. } => {
+                *self.topic_owners.get(topic.index())?
+            }
+            // These are about connections that are not open yet, or about all.
+            Command::Revoke { .. }
+            | Command::Decide { .. }
+            | Command::Answer { .. }
+            | Command::Resume { .. } => None,
         }
     }
 

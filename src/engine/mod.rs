@@ -215,6 +215,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// A turn begins.
     pub(crate) fn begin(&mut self, now: Now) {
         self.now = now;
+        self.board.begin_turn();
         self.stats.turns += 1;
     }
 

@@ -56,6 +56,9 @@ struct Keyed {
     bytes: usize,
 }
 
+/// When a snapshot was made: at which end of the log, and, if it is a contract's, in which turn.
+type Moment = (u64, u64);
+
 /// One topic.
 #[derive(Debug)]
 pub(crate) struct TopicState {
@@ -80,8 +83,8 @@ pub(crate) struct TopicState {
     /// The newest value and the number of its frame, kept when that is evicted by notices.
     retained: Option<(u64, Arc<[u8]>)>,
     keyed: Keyed,
-    /// The last shared snapshot for newcomers and that for laggards, and the log's end when it was made.
-    snapshots: [Option<(u64, Arc<[u8]>)>; 2],
+    /// The last shared snapshot for newcomers and that for laggards, and when it was made.
+    snapshots: [Option<(Moment, Arc<[u8]>)>; 2],
     /// Frames that somebody has begun, set aside whole, so that all who stopped within one share it wherever they stopped. Each goes with the
     /// last who needs it.
     begun: HashMap<u64, Arc<[u8]>>,
@@ -128,6 +131,8 @@ pub(crate) struct Board {
     dirty: VecDeque<u32>,
     /// The engine-wide frame sequence.
     seq: u64,
+    /// Counts up over the turns of the loop.
+    turn: u64,
     detached_bytes: usize,
     detached_max: usize,
     log_bytes: usize,
@@ -139,10 +144,16 @@ impl Board {
             topics: Vec::new(),
             dirty: VecDeque::new(),
             seq: 0,
+            turn: 0,
             detached_bytes: 0,
             detached_max,
             log_bytes: 0,
         }
+    }
+
+    /// A turn begins: what contracts say from here on may differ from what they said before.
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn += 1;
     }
 
     /// The next number in the order of all frames.
@@ -548,8 +559,8 @@ impl Board {
         Some((!gap.is_empty()).then(|| gap.into()))
     }
 
-    /// The topic's snapshot as of now: made once, shared by all who are placed before the next publish. `None` when the
-    /// budget for detached bytes has no room for it.
+    /// The topic's snapshot as of now: made once, shared by all who are placed before the next publish and, since a contract's may change
+    /// with time alone, in the same turn. `None` when the budget for detached bytes has no room for it.
     fn shared_snapshot(
         &mut self,
         slot: u32,
@@ -557,11 +568,13 @@ impl Board {
         maker: &mut dyn SnapshotMaker,
         stats: &mut Stats,
     ) -> Option<Arc<[u8]>> {
+        let turn = self.turn;
         let topic = self.at(slot);
-        let (id, end) = (topic.id, topic.log.end());
+        let keyed = topic.spec.source == SnapshotSource::Keyed;
+        let (id, as_of) = (topic.id, (topic.log.end(), if keyed { 0 } else { turn }));
         let kind = usize::from(topic.spec.source == SnapshotSource::Contract && placing == Placing::Laggard);
-        if let Some((made_at, frames)) = &topic.snapshots[kind]
-            && *made_at == end
+        if let Some((made, frames)) = &topic.snapshots[kind]
+            && *made == as_of
         {
             return Some(frames.clone());
         }
@@ -574,7 +587,7 @@ impl Board {
             return None;
         }
         self.detached_bytes += frames.len();
-        let old = self.at(slot).snapshots[kind].replace((end, frames.clone()));
+        let old = self.at(slot).snapshots[kind].replace((as_of, frames.clone()));
         self.release(old.map(|(_, frames)| frames));
         Some(frames)
     }

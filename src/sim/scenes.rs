@@ -2,6 +2,7 @@
 
 use super::ports::SimPorts;
 use crate::{
+    EventBody, Placing,
     contracts::{
         contract::{Contract, Hello, Setup, SnapshotMessages},
         effects::{Effects, EventClass, Lane},
@@ -22,6 +23,7 @@ use crate::{
         limits::Limits,
         time::{Now, Tick, Wall},
     },
+    hub::topic::{SnapshotSource, Topic},
     wire::{
         pattern::Pattern,
         request::{Method, Request},
@@ -125,7 +127,7 @@ impl<F: FnMut(&mut Effects, Told<'_>) + Send> Contract for Scripted<F> {
         self.0(fx, Told::Deadline);
     }
 
-    fn snapshot(&mut self, _: Now, _: TopicId, out: &mut SnapshotMessages) {
+    fn snapshot(&mut self, _: Now, _: TopicId, _: Placing, out: &mut SnapshotMessages) {
         self.1 += 1;
         out.push(&format!("snapshot {}", self.1));
     }
@@ -243,7 +245,7 @@ impl Stage {
             let mut none = true;
             while let Some(event) = self.engine.ports_mut().take_event() {
                 none = false;
-                if let Event::Contract { payload, .. } = event {
+                if let Event::Contract { body: EventBody::Custom(payload), .. } = event {
                     texts.push(String::from_utf8(payload.as_message().as_bytes().to_vec()).unwrap());
                 }
             }
@@ -394,6 +396,30 @@ fn nobody_is_let_in_whose_opening_the_host_could_not_be_told() {
     let told = stage.take_all_events();
     assert_eq!(told.iter().filter(|text| *text == "opened").count(), 1);
     stage.open(0);
+}
+
+#[test]
+fn a_contracts_snapshot_is_made_once_for_each_turn_and_no_older() {
+    let factory = |setup: &mut Setup<'_>| {
+        let topic = setup.declare("t", Topic::state().with_snapshot(SnapshotSource::Contract)).unwrap();
+        let mut peers = Vec::new();
+        let script = move |fx: &mut Effects, told: Told<'_>| {
+            if let Told::Heard(peer, text) = told {
+                peers.push(peer);
+                if text == "all" {
+                    peers.drain(..).for_each(|peer| fx.subscribe(peer, topic));
+                }
+            }
+        };
+        Scripted(script, 0)
+    };
+    let mut stage = Stage::new(Limits::default(), vec![Box::new(factory)]);
+    let guests: Vec<_> = (0..3).map(|_| stage.open(0)).collect();
+    for (guest, text) in guests.iter().zip(["me", "all", "all"]) {
+        stage.say(guest, text);
+    }
+    assert!(guests[0].got("snapshot 1") && guests[1].got("snapshot 1"), "one for both");
+    assert!(guests[2].got("snapshot 2"), "nothing was published, but time has passed");
 }
 
 /// As many commands are held as may wait in the mailbox: then all wait there, and are taken when the host has read.
