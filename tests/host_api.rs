@@ -634,6 +634,91 @@ fn a_client_that_does_not_take_its_goodbye_is_cut_off() {
     assert_eq!(server.stats().connections, 0);
 }
 
+#[test]
+fn a_client_that_does_not_answer_the_goodbye_in_time_makes_the_stop_forced() {
+    let limits = limits(|limits| limits.close_wait = Duration::from_millis(50));
+    let (server, addr) = start(Server::builder().mount("/", echo).limits(limits));
+    let mut client = Client::open(addr, "/");
+    assert_eq!(server.stop(PATIENCE), Stopped::Forced);
+    client.expect_close(1001);
+    client.expect_end();
+}
+
+/// Says as many lossless events as its last words as fit twice.
+fn talkative(_: &mut Setup<'_>) -> Script {
+    Script::new().shutdown(|fx| {
+        for number in 0..512 {
+            fx.event(EventClass::Lossless, 0, None, number.to_string());
+        }
+    })
+}
+
+#[test]
+fn a_stop_waits_for_the_host_to_take_lossless_events() {
+    let limits = limits(|limits| limits.events = 256);
+    let builder = Server::builder().mount("/", talkative).events(EventMask::CONTRACTS).limits(limits);
+    let (mut server, _) = start(builder);
+    let (events, handle) = (server.events().unwrap(), server.handle());
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    for expected in 0..512 {
+        assert_eq!(number(next(&events)), expected);
+    }
+    assert_eq!(stopping.join().unwrap(), Stopped::Clean);
+    assert_eq!(handle.stats().events_dropped, 0);
+}
+
+#[test]
+fn events_that_the_host_does_not_take_until_the_timeout_make_the_stop_forced_and_are_counted() {
+    let limits = limits(|limits| limits.events = 256);
+    let builder = Server::builder().mount("/", talkative).events(EventMask::CONTRACTS).limits(limits);
+    let (mut server, _) = start(builder);
+    let events = server.events().unwrap();
+    assert_eq!(server.stop(Duration::from_millis(100)), Stopped::Forced);
+    assert_eq!(server.stats().events_dropped, 256);
+    assert_eq!(std::iter::from_fn(|| events.try_recv().ok()).count(), 256, "those in the queue are there");
+}
+
+/// Records its last words, and tells what became of them.
+fn testator(verdicts: mpsc::Sender<Result<(), String>>) -> impl FnMut(&mut Setup<'_>) -> Script + Send {
+    move |_| {
+        let verdicts = verdicts.clone();
+        Script::new()
+            .shutdown(|fx| {
+                fx.record("s", "k", b"last words");
+            })
+            .recorded(move |_, _, outcome| {
+                verdicts.send(outcome.map_err(ToString::to_string)).unwrap();
+            })
+    }
+}
+
+#[test]
+fn a_stop_waits_for_the_store_and_tells_the_contract() {
+    let (let_through, gate) = mpsc::channel();
+    let (verdicts, told) = mpsc::channel();
+    let (server, _) = start(Server::builder().mount("/", testator(verdicts)).store(Slow(gate)));
+    let handle = server.handle();
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    let_through.send(()).unwrap();
+    assert_eq!(take(&told), Ok(()));
+    assert_eq!(stopping.join().unwrap(), Stopped::Clean);
+    let stats = handle.stats();
+    assert_eq!((stats.records, stats.records_unanswered), (1, 0));
+}
+
+#[test]
+fn a_store_that_answers_too_late_makes_the_stop_forced_and_what_it_held_is_counted() {
+    let (let_through, gate) = mpsc::channel();
+    let (verdicts, told) = mpsc::channel();
+    let (server, _) = start(Server::builder().mount("/", testator(verdicts)).store(Slow(gate)));
+    let handle = server.handle();
+    let stopping = std::thread::spawn(move || server.stop(Duration::from_millis(100)));
+    stats_until(&handle, "time has run out", |stats| stats.records_unanswered == 1);
+    drop(let_through);
+    assert_eq!(stopping.join().unwrap(), Stopped::Forced);
+    assert!(told.try_recv().is_err(), "nobody was there to be told");
+}
+
 // ---- faults of contracts -----------------------------------------------------------------------------
 
 #[test]

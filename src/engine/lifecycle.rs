@@ -280,6 +280,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
         // An open one had left, and has waited for long enough to be read.
         let cause = if peer.is_open() { CloseCause::Lost } else { CloseCause::Timeout };
+        // Who has taken everything and only does not leave has lost nothing.
+        self.forced |= self.stopping && !matches!(peer.phase, Phase::Draining { .. });
         self.drop_peer(slot, cause);
     }
 

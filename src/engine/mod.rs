@@ -94,6 +94,8 @@ pub(crate) struct Engine<T, P> {
     stats: Stats,
     now: Now,
     stopping: bool,
+    /// See [`was_forced`](Self::was_forced).
+    forced: bool,
 
     peers: Slots<Peer<T>>,
     /// Connections that count towards the cap: those let in only to be refused do not.
@@ -169,6 +171,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             now,
             stopping: false,
             peers: Slots::new(limits.connections_max() + REFUSAL_SLOTS),
+            forced: false,
             admitted: 0,
             addresses: HashMap::new(),
             deadlines: Deadlines::new(),
@@ -364,14 +367,24 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.tidy();
     }
 
-    /// Whether nothing is left: every client is gone, and so is all that was to be told about them.
+    /// Whether nothing is left: every client is gone, the host was told all that it must hear, and the contracts what became of their records.
     pub(crate) fn is_drained(&self) -> bool {
-        self.stopping && self.peers.len() == 0 && self.farewells.is_empty()
+        self.stopping
+            && self.peers.len() == 0
+            && self.farewells.is_empty()
+            && self.outstanding.is_empty()
+            && self.refused_records.is_empty()
+            && !self.outbound.has_lossless()
     }
 
-    /// Drops what is left.
+    /// Whether the stop has cost somebody something: a client that was cut off, or what [`abort`](Self::abort) dropped.
+    pub(crate) fn was_forced(&self) -> bool {
+        self.forced
+    }
+
+    /// Drops what is left, and counts it.
     pub(crate) fn abort(&mut self) {
-        self.stopping = true;
+        (self.stopping, self.forced) = (true, true);
         for slot in 0..self.peers.extent() as u32 {
             if self.peers.at(slot).is_some_and(|peer| peer.transport.is_some()) {
                 self.drop_peer(slot, CloseCause::Shutdown);
@@ -379,6 +392,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
         self.tidy();
         self.drain_events();
+        let mut freed = Vec::new();
+        self.outbound.abandon(&mut self.stats, |slot| freed.push(slot));
+        self.release(freed);
+        let untold = self.outstanding.drain(..).count() + self.refused_records.drain(..).count();
+        self.stats.records_unanswered += untold as u64;
     }
 
     /// What was counted.

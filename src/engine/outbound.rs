@@ -38,6 +38,20 @@ impl Outbound {
         !self.backlog.is_empty() || ports.event_room() < EVENTS_RESERVED
     }
 
+    /// Whether an event waits that must arrive.
+    pub(crate) fn has_lossless(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Nobody will hear of what still waits. Calls `freed` as [`drain`](Self::drain) does.
+    pub(crate) fn abandon(&mut self, stats: &mut Stats, freed: impl FnMut(u32)) {
+        let states = self.pending.drain().filter(|(_, event)| event.is_some()).count();
+        stats.events_dropped += (self.backlog.len() + states) as u64;
+        self.backlog.drain(..).filter_map(|(_, held)| held).for_each(freed);
+        self.order.clear();
+        self.contract_keys = 0;
+    }
+
     pub(crate) fn waits(&self) -> bool {
         !self.backlog.is_empty() || !self.order.is_empty()
     }

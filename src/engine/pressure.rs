@@ -42,12 +42,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if self.outbound.waits() {
             let mut freed = Vec::new();
             self.outbound.drain(&mut self.ports, &mut self.stats, |slot| freed.push(slot));
-            for slot in freed {
-                if let Some(peer) = self.peers.at_mut(slot) {
-                    peer.held_events = peer.held_events.saturating_sub(1);
-                }
-                self.free_if_done(slot);
+            self.release(freed);
+        }
+    }
+
+    /// Events that held these slots hold them no longer.
+    pub(super) fn release(&mut self, slots: Vec<u32>) {
+        for slot in slots {
+            if let Some(peer) = self.peers.at_mut(slot) {
+                peer.held_events = peer.held_events.saturating_sub(1);
             }
+            self.free_if_done(slot);
         }
     }
 

@@ -176,6 +176,8 @@ stats! {
     events,
     /// State events replaced by newer ones of the same key before the host took them.
     events_conflated,
+    /// Events that still waited for the host when the server ended without having told it: the stop was forced.
+    events_dropped,
     /// Notices dropped because the host's queue was full.
     notices_dropped,
     /// Times a connection was not read any further for a while: the host or the store did not keep up, or it was
@@ -188,6 +190,8 @@ stats! {
     records_failed,
     /// Records refused because the store was down.
     records_refused,
+    /// Records whose contracts had not been told what became of them when the server ended: the stop was forced. The store is still offered them, once.
+    records_unanswered,
 
     /// Messages that contracts left without an answer on purpose.
     messages_ignored,

@@ -33,9 +33,10 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stopped {
-    /// Every client was told, took what it was owed, and is closed.
+    /// Every client was told, took what it was owed, and is closed; every lossless event is with the host, and every record was answered.
     Clean,
-    /// Time ran out; what was left was dropped.
+    /// Time ran out: a client did not take its goodbye within [`Limits::close_wait`](crate::Limits::close_wait), or something was left at the
+    /// timeout and was dropped. See [`Stats::events_dropped`] and [`Stats::records_unanswered`].
     Forced,
     /// The loop's thread did not come back: a contract, gate, route or store of the host does not return. The thread is left behind on
     /// purpose, with what it uses; the library must not be unloaded.
@@ -197,7 +198,8 @@ impl Server {
         self.handle.stats()
     }
 
-    /// Stops the server: contracts say their last words, clients are closed with 1001, and have until `timeout` to take both. Waits
+    /// Stops the server: contracts say their last words, clients are closed with 1001, and have until `timeout` to take both; so have
+    /// the host to take lossless events, from another thread if they do not fit its queue, and the store to answer for its records. Waits
     /// for that, and a little longer for threads that do not come back. Called again, it tells the same.
     ///
     /// On the loop's own thread it only requests the stop.

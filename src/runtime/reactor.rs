@@ -211,9 +211,9 @@ struct Door {
 /// How the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// Every client was told and took it.
+    /// Every client was told and took it, and so did the host and the contracts.
     Clean,
-    /// Time ran out, and what was left was dropped.
+    /// Time ran out, for a client or for all, and what was left was dropped.
     Forced,
 }
 
@@ -312,7 +312,8 @@ impl Reactor {
             self.show();
             if let Some(at) = stop_at {
                 if self.engine.is_drained() {
-                    return self.end(Ended::Clean);
+                    let how = if self.engine.was_forced() { Ended::Forced } else { Ended::Clean };
+                    return self.end(how);
                 }
                 if now.tick >= at {
                     self.engine.abort();

@@ -513,5 +513,11 @@ impl Contract for Actor {
                 self.say_ordered(fx, conn, Kind::Ordered, 0);
             }
         }
+        if self.chance(self.temper.records) {
+            self.record(fx);
+        }
+        if self.chance(self.temper.events) {
+            self.event(fx, None);
+        }
     }
 }

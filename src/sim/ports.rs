@@ -21,7 +21,7 @@ pub(super) struct SimPorts {
     /// The room at which the loop is woken when it asked for some.
     wake_at: usize,
     wanted: bool,
-    /// An event was taken since it was woken.
+    /// The host has taken an event since it was last woken.
     taken: bool,
     records: VecDeque<Record>,
     records_max: usize,
@@ -51,16 +51,15 @@ impl SimPorts {
     /// Whether the engine asked to be run when room returns, and it has. Asks no more then.
     pub(super) fn take_wake_up(&mut self) -> bool {
         let due = self.wake_up_due();
-        if due {
-            (self.wanted, self.taken) = (false, false);
-        }
+        self.wanted &= !due;
+        self.taken &= !due;
         due
     }
 
     pub(super) fn wake_up_due(&self) -> bool {
-        // Too little room for what is wanted is told of only when it has grown.
-        let grown = self.taken || self.event_room() > EVENTS_RESERVED;
-        self.wanted && grown && self.event_room() >= self.wake_at
+        // Waking early is allowed, over and over for nothing is not.
+        let enough = if self.taken { self.wake_at } else { EVENTS_RESERVED + 1 };
+        self.wanted && self.event_room() >= enough
     }
 
     /// The store deals with up to `max` records: all of them or none.

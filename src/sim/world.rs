@@ -97,6 +97,9 @@ pub(super) struct World<const S: bool> {
     host_speed: u8,
     store_speed: u8,
     temper: Temper,
+    /// The store answers nothing any more, the host reads nothing any more.
+    store_hangs: bool,
+    host_hangs: bool,
     idle_turns: u32,
     late_turns: u32,
 }
@@ -150,6 +153,8 @@ impl<const S: bool> World<S> {
             host_speed: rng.u8(0..10),
             store_speed: rng.u8(0..10),
             temper,
+            store_hangs: false,
+            host_hangs: false,
             idle_turns: 0,
             late_turns: 0,
             rng,
@@ -240,7 +245,13 @@ impl<const S: bool> World<S> {
 
     /// The host reads some events, and says something. `quiet`: it reads them all and answers what it was asked.
     fn host(&mut self, quiet: bool) -> Check {
-        let reads = if quiet { usize::MAX } else { self.rng.usize(0..=usize::from(self.host_speed)) };
+        let reads = if self.host_hangs {
+            0
+        } else if quiet {
+            usize::MAX
+        } else {
+            self.rng.usize(0..=usize::from(self.host_speed))
+        };
         for _ in 0..reads {
             let Some(event) = self.engine.ports_mut().take_event() else { break };
             self.hear(event)?;
@@ -426,7 +437,7 @@ impl<const S: bool> World<S> {
     }
 
     fn store(&mut self, quiet: bool) {
-        let works = quiet || self.rng.u8(0..10) < self.store_speed;
+        let works = !self.store_hangs && (quiet || self.rng.u8(0..10) < self.store_speed);
         if works {
             let max = if quiet { 1_000 } else { self.rng.usize(1..10) };
             let refuse = self.rng.u8(0..20) == 0;
@@ -643,12 +654,36 @@ impl<const S: bool> World<S> {
         }
     }
 
+    /// Whether all that was owed when the server stopped was delivered, or counted as dropped.
+    fn check_stopped(&mut self, aborted: bool) -> Check {
+        let stats = *self.engine.stats();
+        let journal = open(&self.journal);
+        let unanswered: usize = journal.tickets.values().map(VecDeque::len).sum();
+        let mut unheard = 0;
+        if self.events.contains(EventMask::CONTRACTS) {
+            for (mount, said) in &journal.lossless {
+                unheard += said - self.heard.lossless.get(mount).copied().unwrap_or(0);
+            }
+        }
+        // Those of contracts that are no more were counted as well.
+        let counted = unanswered as u64 <= stats.records_unanswered && unheard <= stats.events_dropped;
+        let dropped = stats.records_unanswered + stats.events_dropped;
+        if !counted || (dropped > 0 && !aborted) || (aborted && !self.engine.was_forced()) {
+            return Err(format!("aborted {aborted}: {unanswered} records and {unheard} events, {stats:?}"));
+        }
+        Ok(())
+    }
+
     fn stop(&mut self) -> Check {
         // A driver stops it within a turn, so that its deadlines count from now.
         self.engine.begin(self.now());
         self.engine.stop();
         self.check()?;
         let polite = self.rng.bool();
+        let mut aborted = false;
+        // Verdicts that never come, and a host that reads nothing any more.
+        self.store_hangs = !polite && self.rng.bool();
+        self.host_hangs = !polite && self.rng.bool();
         for _ in 0..5_000 {
             self.settle()?;
             if self.engine.is_drained() {
@@ -658,12 +693,16 @@ impl<const S: bool> World<S> {
                 Some(due) if polite => self.set_time(due),
                 _ => {
                     self.engine.abort();
+                    aborted = true;
                     break;
                 }
             }
         }
         self.check()?;
+        // What is in its queue, the host can still read.
+        self.host_hangs = false;
         self.settle()?;
+        self.check_stopped(aborted)?;
         if !self.engine.is_drained() {
             self.engine.check_rest()?;
             return Err("it is not drained".into());
