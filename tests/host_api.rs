@@ -1353,6 +1353,51 @@ fn a_store_that_rejects_is_told_to_the_contract() {
     assert_eq!(stats.records_failed, 1);
 }
 
+#[test]
+fn a_store_that_is_down_is_reported_in_its_own_words_and_so_is_its_return() {
+    let down = Arc::new(AtomicBool::new(true));
+    let (attempts, _tries) = mpsc::channel();
+    let store = Moody { down: Arc::clone(&down), attempts };
+    let builder = Server::builder().mount("/", recording).store(store).events(EventMask::HEALTH);
+    let (mut server, addr) = start(builder);
+    let events = server.events().unwrap();
+    let mut client = Client::open(addr, "/");
+    client.text("one");
+    // Its queue is all but empty.
+    assert_store(&next(&events), false, "the disk is full");
+    stats_until(&server.handle(), "the record waits", |stats| stats.records_waiting == 1);
+    down.store(false, SeqCst);
+    client.expect_text("committed");
+    assert_store(&next(&events), true, "");
+    assert_eq!(events.try_recv(), Err(NoEventYet::Empty), "the same words are told once");
+}
+
+#[track_caller]
+fn assert_store(event: &Event, expected_up: bool, expected_why: &str) {
+    let Event::Store { up, why, .. } = event else { panic!("{event:?}") };
+    assert_eq!((*up, why.as_str()), (expected_up, expected_why));
+}
+
+#[test]
+fn one_poisoned_record_does_not_take_its_neighbours() {
+    let down = Arc::new(AtomicBool::new(true));
+    let (attempts, tries) = mpsc::channel();
+    let store = Moody { down: Arc::clone(&down), attempts };
+    let (server, addr) = start(Server::builder().mount("/", recording).store(store));
+    let mut client = Client::open(addr, "/");
+    for text in ["good", "poison", "good too"] {
+        client.text(text);
+    }
+    // Whatever came while it was down is offered together.
+    while take(&tries) < 3 {}
+    down.store(false, SeqCst);
+    client.expect_text("committed");
+    assert!(client.take_text().contains("poison"));
+    client.expect_text("committed");
+    let stats = stats_until(&server.handle(), "all are counted", |stats| stats.records == 2);
+    assert_eq!((stats.records_failed, stats.records_waiting), (1, 0));
+}
+
 /// A store that waits to be let through.
 struct Slow(mpsc::Receiver<()>);
 

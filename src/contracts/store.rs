@@ -55,10 +55,11 @@ impl Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It cannot store anything at present (a full disk, a locked file): the batch is offered again, and nothing is
-    /// acknowledged meanwhile.
+    /// It cannot store anything at present (a full disk, a locked file): the batch is offered again, with what has come
+    /// meanwhile, and nothing is acknowledged. The host is told the words, as [`Event::Store`](crate::Event::Store).
     Down(String),
-    /// It will never store this batch: its records are given back as refused.
+    /// It will never store this batch: if there are several, its records are offered again one by one, and those that are still rejected are
+    /// given back as refused.
     Rejected(String),
 }
 
@@ -75,7 +76,8 @@ impl std::error::Error for StoreError {}
 
 /// Keeps records. Called on a thread of its own, so it may wait for a disk.
 pub trait Store: Send {
-    /// Commits a batch: all of it or nothing. `Ok` is the acknowledgement: the records are as safe as this store makes them.
+    /// Commits a batch: all of it or nothing. `Ok` is the acknowledgement: the records are as safe as this store makes them. A panic
+    /// counts as [`StoreError::Rejected`].
     fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError>;
 
     /// A way to read back what is committed, beside this store and on another thread than its own; `None` when there is none. Asked

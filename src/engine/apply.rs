@@ -4,6 +4,7 @@ use super::{
     Engine, StateKey,
     command::Command,
     event::{Event, EventMask},
+    ledger::Refusal,
     peer::{Peer, Phase, SubRef},
     ports::Ports,
     settings::Mount,
@@ -442,54 +443,52 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     fn record(&mut self, mount: MountId, record: Record) {
         self.mounts[mount.index()].feeds_store = true;
-        let ticket = record.ticket;
-        let why = if !self.records {
-            StoreError::Rejected("the server was started without a store".into())
-        } else if record.weight_bytes() > self.limits.record_bytes {
-            StoreError::Rejected("the record is larger than record_bytes".into())
-        } else if self.store_down {
-            StoreError::Down("it has taken no record for 10 s".into())
-        } else {
-            match self.ports.send_record(record) {
-                Ok(()) => {
-                    self.outstanding.push_back((mount, ticket, None));
-                    if !self.ports.record_fits(0) && self.store_full_since.is_none() {
-                        self.store_full_since = Some(self.now.tick);
-                    }
-                    return;
-                }
-                Err(_) => {
-                    self.store_full_since.get_or_insert(self.now.tick);
-                    StoreError::Down("its queue is full".into())
-                }
+        let (ticket, weight, now) = (record.ticket, record.weight_bytes(), self.now.tick);
+        let admitted = if self.records { self.ledger.admit(weight) } else { Err(Refusal::NoStore) };
+        let refusal = match admitted {
+            Ok(()) if self.ports.send_record(record) => {
+                self.ledger.sent(mount, ticket, weight, now);
+                return;
             }
+            // Its thread is gone, and will not come back.
+            Ok(()) => Refusal::GivenUp,
+            Err(refusal) => refusal,
         };
         self.stats.records_refused += 1;
-        // A store that was given up may never answer: what it refuses is told at once, and nothing piles up behind it.
-        if self.outstanding.is_empty() || self.store_down {
-            self.refused_records.push_back((mount, ticket, why));
-        } else {
-            // Tickets come back in order: behind those that the store has.
-            self.outstanding.push_back((mount, ticket, Some(why)));
-        }
+        self.ledger.refuse(mount, ticket, refusal, now);
     }
 
-    /// The store has committed, or refused, these records: all of `tickets`, which are the oldest that it has, in order.
-    pub(crate) fn recorded(&mut self, tickets: &[(MountId, RecordTicket)], outcome: Result<(), &StoreError>) {
-        let counter = if outcome.is_ok() { &mut self.stats.records } else { &mut self.stats.records_failed };
-        *counter += tickets.len() as u64;
-        for &(mount, ticket) in tickets {
-            let oldest = self.outstanding.pop_front();
-            debug_assert!(oldest.is_some_and(|(_, oldest, why)| oldest == ticket && why.is_none()));
-            self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, outcome));
-            // Those that were refused behind it have waited for their turn.
-            while self.outstanding.front().is_some_and(|(_, _, why)| why.is_some())
-                && let Some((mount, ticket, Some(why))) = self.outstanding.pop_front()
-            {
-                self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
+    /// The store has committed, or refused, all records that it has up to this ticket.
+    pub(crate) fn recorded(&mut self, upto: RecordTicket, outcome: Result<(), &StoreError>) {
+        if self.ledger.answered(self.now.tick) {
+            self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
+        }
+        while let Some(entry) = self.ledger.next_answered(upto) {
+            match entry.refused {
+                Some(refusal) => self.tell_refused(entry.mount, entry.ticket, refusal),
+                None => {
+                    let counter = match outcome {
+                        Ok(()) => &mut self.stats.records,
+                        Err(_) => &mut self.stats.records_failed,
+                    };
+                    *counter += 1;
+                    let (mount, ticket) = (entry.mount, entry.ticket);
+                    self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, outcome));
+                }
             }
         }
         self.tidy();
+    }
+
+    /// The store cannot take anything for now, and says why. It has all that it was given, and will be offered it again.
+    pub(crate) fn store_down(&mut self, why: String) {
+        self.ledger.went_down(why.clone());
+        self.state_event(StateKey::Store, Event::Store { up: false, why });
+    }
+
+    pub(super) fn tell_refused(&mut self, mount: MountId, ticket: RecordTicket, refusal: Refusal) {
+        let why = self.ledger.error(refusal);
+        self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
     }
 
     // ---- commands ------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if !self.farewells.is_empty() || !self.broken.is_empty() {
             return Err("something is left to tidy".into());
         }
+        self.ledger.check()?;
         let rests = self.peers.iter().filter_map(|(_, peer)| peer.outbox.as_ref()?.rest());
         self.board.check(rests)
     }

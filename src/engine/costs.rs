@@ -3,16 +3,17 @@
 use super::{
     command::Command,
     event::{Client, Event},
+    ledger::Ledger,
     outbound::StateKey,
     peer::{Peer, SubRef},
     queue,
     slots::Slots,
 };
 use crate::{
-    contracts::store::Record,
+    contracts::store::{Record, StoreError},
     ground::{
         close::Closed,
-        id::{ConnId, MountId},
+        id::{ConnId, MountId, RecordTicket},
         limits::{
             CLIENT_PATH_MAX, KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX, LOG_BYTES_MIN, Limits, READ_BUFFER_BYTES,
             SLOT_CHUNK, SPARE_OUTBOXES,
@@ -81,7 +82,12 @@ impl Costs {
             fixed: logs + retained + latest + keyed + spare + READ_BUFFER_BYTES + (1 << 20),
             per_command: size_of::<Command>() + 64,
             per_event: size_of::<Event>() + 64,
-            per_record: size_of::<Record>() + 64,
+            // In the queue and in the ledger; an outcome of its own, and as many words of a store that is down. Its texts are three allocations.
+            per_record: size_of::<Record>()
+                + 3 * 16
+                + Self::GROWTH * Ledger::BYTES_PER_RECORD
+                + 2 * size_of::<(RecordTicket, Result<(), StoreError>)>()
+                + 64,
         }
     }
 }

@@ -157,12 +157,12 @@ pub enum Event {
         /// Where.
         mount: MountId,
     },
-    /// The store went down, or is back. State.
+    /// The store went down, or answers again. State.
     #[non_exhaustive]
     Store {
         /// Whether it works.
         up: bool,
-        /// What it said when it went down.
+        /// What it said when it went down; what is to be said of one that says nothing for 10 s.
         why: String,
     },
     /// A connection or request was refused. Notice.

@@ -4,7 +4,9 @@ use super::{Engine, peer::Phase, ports::Ports, queue, transport::Transport};
 use crate::{
     ground::{
         close::{CloseCause, CloseCode},
-        limits::{PARKED_BYTES_MAX, PREFIX_BYTES_MAX, READ_BYTES_PER_CONNECTION, READ_BYTES_PER_TURN},
+        limits::{
+            PARKED_BYTES_MAX, PREFIX_BYTES_MAX, READ_BYTES_PER_CONNECTION, READ_BYTES_PER_TURN, REFUSALS_MAX,
+        },
     },
     wire::{
         head::HeadFault,
@@ -312,7 +314,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let Phase::Open(mount, _) = peer.phase else { return false };
         let (choked, saturated) = (peer.choked, self.board.is_saturated());
         let pause = self.must_pause(mount);
-        let stop = choked || saturated || pause || !self.broken.is_empty();
+        let untold = self.ledger.refusals() >= REFUSALS_MAX;
+        let stop = choked || saturated || pause || untold || !self.broken.is_empty();
         if stop {
             if let Some(peer) = self.peers.at_mut(slot) {
                 peer.unparsed = true;

@@ -117,7 +117,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// Tells contracts of ends, and mends what broke, until nothing is left of either.
     pub(super) fn tidy(&mut self) {
         // A contract that records again when it is refused is told of that in the next turn, not for ever in this one.
-        let mut refusals = self.refused_records.len();
+        let mut refusals = self.ledger.refusals();
         loop {
             if let Some((slot, id, mount, how)) = self.farewells.pop_front() {
                 self.cause = Some(slot);
@@ -128,10 +128,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
                 self.free_if_done(slot);
             } else if refusals > 0
-                && let Some((mount, ticket, why)) = self.refused_records.pop_front()
+                && let Some(entry) = self.ledger.next_refused()
             {
                 refusals -= 1;
-                self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
+                if let Some(refusal) = entry.refused {
+                    self.tell_refused(entry.mount, entry.ticket, refusal);
+                }
             } else if !self.broken.is_empty() {
                 self.mend();
             } else {

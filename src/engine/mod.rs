@@ -21,6 +21,7 @@ pub(crate) mod event;
 mod held;
 mod intake;
 mod keeper;
+mod ledger;
 mod lifecycle;
 mod outbound;
 mod peer;
@@ -34,6 +35,7 @@ pub(crate) mod transport;
 
 use self::{
     event::RefusalCause,
+    ledger::Ledger,
     outbound::{Outbound, StateKey},
     peer::{Peer, Phase},
     ports::Ports,
@@ -42,11 +44,11 @@ use self::{
     transport::Transport,
 };
 use crate::{
-    contracts::{effects::Effects, store::StoreError},
+    contracts::effects::Effects,
     ground::{
         close::{CloseCause, CloseCode, Closed},
         counters::Stats,
-        id::{ConnId, MountId, RecordTicket, TopicId},
+        id::{ConnId, MountId, TopicId},
         limits::{DEADLINES_PER_TURN, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
         time::{Now, Tick},
     },
@@ -127,13 +129,7 @@ pub(crate) struct Engine<T, P> {
     held: held::Held,
     /// Parked connections.
     parked: usize,
-    /// Records that the store has, and those that were refused behind them, in order of their tickets.
-    outstanding: VecDeque<(MountId, RecordTicket, Option<StoreError>)>,
-    /// Records that were refused before they reached the store; their contracts have yet to be told.
-    refused_records: VecDeque<(MountId, RecordTicket, StoreError)>,
-    /// Since when the store has taken nothing although it should; and whether it is given up for now.
-    store_full_since: Option<Tick>,
-    store_down: bool,
+    ledger: Ledger,
 
     /// The one read buffer.
     buffer: Vec<u8>,
@@ -188,10 +184,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             paused: Vec::new(),
             held: held::Held::default(),
             parked: 0,
-            outstanding: VecDeque::new(),
-            refused_records: VecDeque::new(),
-            store_full_since: None,
-            store_down: false,
+            ledger: Ledger::new(&limits),
             buffer: vec![0; READ_BUFFER_BYTES],
             partial_total: 0,
             outbox_total: 0,
@@ -335,8 +328,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             .filter_map(|index| self.mounts[index].deadline)
             .min();
         let expiry = self.expiries.first().map(|&(at, _)| at);
-        let store = self.store_full_since.filter(|_| !self.store_down);
-        let store = store.map(|since| since + crate::ground::limits::STORE_WAIT);
+        let store = self.ledger.gives_up_at();
         [self.deadlines.next(), contracts, expiry, store].into_iter().flatten().min()
     }
 
@@ -344,8 +336,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(crate) fn has_work(&self) -> bool {
         !self.ready.is_empty()
             || !self.dirty.is_empty()
-            || !self.refused_records.is_empty()
             || self.may_release()
+            || self.ledger.refusals() > 0
             || self.board.fanning_out().is_some()
     }
 
@@ -372,8 +364,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stopping
             && self.peers.len() == 0
             && self.farewells.is_empty()
-            && self.outstanding.is_empty()
-            && self.refused_records.is_empty()
+            && self.ledger.is_empty()
             && !self.outbound.has_lossless()
     }
 
@@ -395,8 +386,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let mut freed = Vec::new();
         self.outbound.abandon(&mut self.stats, |slot| freed.push(slot));
         self.release(freed);
-        let untold = self.outstanding.drain(..).count() + self.refused_records.drain(..).count();
-        self.stats.records_unanswered += untold as u64;
+        self.stats.records_unanswered += self.ledger.abandon() as u64;
     }
 
     /// What was counted.
@@ -479,6 +469,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.topics_refused = self.fx.topics_refused;
         [self.stats.messages_ignored, self.stats.messages_refused, self.stats.contract_bounds] =
             self.fx.counts;
+        let (records, bytes) = self.ledger.held();
+        (self.stats.records_waiting, self.stats.record_bytes_waiting) = (records as u64, bytes as u64);
+        self.stats.refusals_waiting = self.ledger.refusals_waiting() as u64;
     }
 
     /// Puts a connection on the list of those to be read.

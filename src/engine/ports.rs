@@ -14,9 +14,6 @@ pub(crate) trait Ports {
     /// The engine waits for room in the outlet: the driver must call [`Engine::run`](super::Engine::run) when there is some.
     fn want_event_room(&mut self);
 
-    /// Whether a record of this weight fits.
-    fn record_fits(&self, weight_bytes: usize) -> bool;
-
-    /// Hands a record to the store. On failure it comes back.
-    fn send_record(&mut self, record: Record) -> Result<(), Record>;
+    /// Hands a record to the store, which never has more of them than [`Limits`](crate::Limits) says. False when there is none any more.
+    fn send_record(&mut self, record: Record) -> bool;
 }

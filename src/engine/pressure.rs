@@ -7,7 +7,7 @@ use super::{
     queue,
     transport::Transport,
 };
-use crate::ground::{id::MountId, limits::STORE_WAIT};
+use crate::ground::id::MountId;
 use core::net::SocketAddr;
 use std::mem;
 
@@ -72,7 +72,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(super) fn must_pause(&self, mount: MountId) -> bool {
         let awaits_host = self.awaits_host(mount);
         let mount = &self.mounts[mount.index()];
-        awaits_host || (mount.feeds_store && !self.store_down && self.store_full_since.is_some())
+        awaits_host || (mount.feeds_store && self.ledger.pauses())
     }
 
     pub(super) fn resume_paused(&mut self) {
@@ -118,17 +118,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.mark_ready(slot);
     }
 
-    /// Whether the store takes records again, or has been given up.
-    pub(super) fn watch_store(&mut self) {
-        let Some(since) = self.store_full_since else { return };
-        if self.ports.record_fits(0) {
-            self.store_full_since = None;
-            if mem::replace(&mut self.store_down, false) {
-                self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
-            }
-        } else if !self.store_down && self.now.tick - since >= STORE_WAIT {
-            self.store_down = true;
-            let why = "it has taken no record for 10 s".to_owned();
+    /// A store that has not answered for too long is given up.
+    fn watch_store(&mut self) {
+        if self.ledger.gives_up_at().is_some_and(|at| at <= self.now.tick)
+            && let Some(why) = self.ledger.give_up()
+        {
             self.state_event(StateKey::Store, Event::Store { up: false, why });
         }
     }

@@ -47,6 +47,12 @@ stats! {
     commands_waiting,
     /// Payload bytes of these, now.
     command_bytes_waiting,
+    /// Records that the store has and has not answered for, now.
+    records_waiting,
+    /// Payload bytes of these, now.
+    record_bytes_waiting,
+    /// Refusals of records that their contracts have not been told, now.
+    refusals_waiting,
 
     /// TCP connections accepted.
     accepted,
@@ -188,7 +194,7 @@ stats! {
     records,
     /// Records that the store refused.
     records_failed,
-    /// Records refused because the store was down.
+    /// Records refused before they reached the store: it was down, its queue was full, there is none, or they are too large.
     records_refused,
     /// Records whose contracts had not been told what became of them when the server ended: the stop was forced. The store is still offered them, once.
     records_unanswered,

@@ -56,10 +56,10 @@ pub struct Limits {
     pub events: usize,
     /// Bytes of the events waiting. Default 16 MiB.
     pub event_bytes: usize,
-    /// Records waiting for the store; while it is full, connections whose contract records are not read.
-    /// Default 8,192.
+    /// Records that the store has and has not answered for; at the bound, connections whose contract records are not read, for at most
+    /// 10 s. Default 8,192.
     pub records: usize,
-    /// Payload bytes of the records waiting. Default 16 MiB.
+    /// Payload bytes of these. Default 16 MiB.
     pub record_bytes: usize,
     /// From accept to the end of the request head, and again for a request's body; beyond it 408. Default 10 s.
     pub handshake: Duration,
@@ -221,7 +221,7 @@ pub(crate) const PANIC_WINDOW: Duration = Duration::from_secs(60);
 
 /// How long a listener rests when descriptors have run out.
 pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// How long reading pauses for a store that does not answer, before records are refused.
+/// How long a store may take to answer for a batch, before records are refused and those who make them are read again.
 pub(crate) const STORE_WAIT: Duration = Duration::from_secs(10);
 
 /// How much longer than its timeout a stop waits for the loop to say that it has ended.
@@ -232,7 +232,9 @@ const _: () =
     assert!(STORE_RETRY.as_millis() < STORE_WAIT.as_millis(), "it must be tried before it is given up");
 /// How long a store that is down is left alone before it is tried again.
 pub(crate) const STORE_RETRY: Duration = Duration::from_millis(100);
-/// Batches whose outcome is taken from the recorder in one turn.
-pub(crate) const VERDICTS_PER_TURN: usize = 64;
+/// What is taken from the recorder in one turn: the outcomes of batches, or of single records, and that the store is down.
+pub(crate) const REPORTS_PER_TURN: usize = 64;
 /// Records in one batch to the store.
 pub(crate) const RECORD_BATCH_MAX: usize = 1_000;
+/// Refusals of records that may wait to be told at once: with more, a connection is not read any further before they are.
+pub(crate) const REFUSALS_MAX: usize = 1_024;

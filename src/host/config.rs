@@ -3,7 +3,7 @@
 use crate::{
     contracts::store::Store,
     engine::{costs::Costs, settings::Settings},
-    ground::limits::{Limits, READ_BUFFER_BYTES},
+    ground::limits::{Limits, READ_BUFFER_BYTES, RECORD_BATCH_MAX},
     runtime::thread::ThreadSettings,
 };
 use core::net::SocketAddr;
@@ -46,7 +46,10 @@ impl Config {
             + if self.store.is_none() {
                 0
             } else {
-                2 * limits.records * per_record + 2 * limits.record_bytes
+                // And the batch in the store's hands, which grows by doubling.
+                limits.records * per_record
+                    + limits.record_bytes
+                    + 2 * limits.records.min(RECORD_BATCH_MAX) * per_record
             };
         let budgets = limits
             .partial_bytes_total

@@ -112,7 +112,7 @@ impl Server {
             Some(mut store) => {
                 settings.records = true;
                 reader = store.reader();
-                let (tx, rx) = recorder(limits.records, limits.record_bytes, Arc::clone(&wake));
+                let (tx, rx) = recorder(limits.records, Arc::clone(&wake));
                 let name = format!("{}-rec", thread.name);
                 let affinity = thread.affinity.clone();
                 let settings = ThreadSettings { name, affinity, ..ThreadSettings::default() };

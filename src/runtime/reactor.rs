@@ -6,7 +6,7 @@ use super::{
     listener::{Accepted, Listener},
     mailbox::{MailboxReceiver, Weigh},
     outlet::EventsSender,
-    recorder::RecordSender,
+    recorder::{RecordSender, Report},
     socket::Socket,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     ground::{
         counters::Stats,
         id::{ConnId, TopicId},
-        limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN, COMMANDS_PER_TURN, EVENTS_RESERVED, VERDICTS_PER_TURN},
+        limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN, COMMANDS_PER_TURN, EVENTS_RESERVED, REPORTS_PER_TURN},
         time::Tick,
     },
 };
@@ -187,15 +187,8 @@ impl Ports for Channels {
         }
     }
 
-    fn record_fits(&self, weight_bytes: usize) -> bool {
-        self.records.as_ref().is_some_and(|records| records.fits(weight_bytes))
-    }
-
-    fn send_record(&mut self, record: Record) -> Result<(), Record> {
-        match &mut self.records {
-            Some(records) => records.send(record),
-            None => Err(record),
-        }
+    fn send_record(&mut self, record: Record) -> bool {
+        self.records.as_mut().is_some_and(|records| records.send(record))
     }
 }
 
@@ -300,7 +293,7 @@ impl Reactor {
             self.dispatch(&events);
             self.accept(now.tick);
             self.take_commands();
-            self.take_verdicts();
+            self.take_reports();
             if stop_at.is_none() && self.board.stop_wanted.load(Acquire) {
                 let within = Duration::from_nanos(self.board.stop_within_nanos.load(Relaxed));
                 stop_at = Some(now.tick + within);
@@ -327,8 +320,8 @@ impl Reactor {
         let doors = self.doors.iter().any(|door| door.waiting && door.rests_until.is_none());
         let commands = !self.mailbox.is_empty() && self.engine.takes_commands();
         let ports = self.engine.ports_mut();
-        let verdicts = ports.records.as_ref().is_some_and(RecordSender::has_verdict);
-        if ports.again || self.engine.has_work() || doors || commands || verdicts {
+        let reports = ports.records.as_ref().is_some_and(RecordSender::has_report);
+        if ports.again || self.engine.has_work() || doors || commands || reports {
             return Some(Duration::ZERO);
         }
         let rests = self.doors.iter().filter_map(|door| door.rests_until).min();
@@ -421,11 +414,14 @@ impl Reactor {
         }
     }
 
-    fn take_verdicts(&mut self) {
-        for _ in 0..VERDICTS_PER_TURN {
+    fn take_reports(&mut self) {
+        for _ in 0..REPORTS_PER_TURN {
             let Some(records) = &self.engine.ports_mut().records else { break };
-            let Some(verdict) = records.next_verdict() else { return };
-            self.engine.recorded(&verdict.tickets, verdict.outcome.as_ref().copied());
+            match records.next_report() {
+                Some(Report::Verdict(upto, outcome)) => self.engine.recorded(upto, outcome.as_ref().copied()),
+                Some(Report::Down(why)) => self.engine.store_down(why),
+                None => break,
+            }
         }
     }
 
@@ -444,7 +440,7 @@ impl Reactor {
 
     fn end(mut self, how: Ended) -> Ended {
         self.show();
-        if let Some(records) = &self.engine.ports_mut().records {
+        if let Some(records) = &mut self.engine.ports_mut().records {
             records.end();
         }
         self.mailbox.close();

@@ -4,123 +4,128 @@ use super::mailbox::Wake;
 use crate::{
     contracts::store::{Record, Store, StoreError},
     ground::{
-        id::{MountId, RecordTicket},
+        id::RecordTicket,
         limits::{RECORD_BATCH_MAX, STORE_RETRY},
     },
 };
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
 };
 
-/// What became of a batch.
+/// What the loop is told, in the order in which it happened.
 #[derive(Debug)]
-pub(crate) struct Verdict {
-    pub(crate) tickets: Vec<(MountId, RecordTicket)>,
-    pub(crate) outcome: Result<(), StoreError>,
+pub(crate) enum Report {
+    /// The store is down, in its own words. What it was offered is offered again.
+    Down(String),
+    /// All records up to this ticket that were not judged before have been committed, or refused.
+    Verdict(RecordTicket, Result<(), StoreError>),
 }
 
-/// The loop's end.
+/// The loop's end. Dropping it ends the thread, once everything is judged.
 #[derive(Debug)]
 pub(crate) struct RecordSender {
     tx: Sender<Record>,
-    verdicts: Receiver<Verdict>,
-    /// Payload bytes sent and not yet judged.
-    bytes: Arc<AtomicUsize>,
-    bytes_max: usize,
-    /// Tells the thread not to wait for a store that is down.
-    ending: Arc<AtomicBool>,
+    reports: Receiver<Report>,
+    /// Dropped when the server ends.
+    serving: Option<Sender<()>>,
 }
 
 /// The thread's end.
 #[derive(Debug)]
 pub(crate) struct RecordReceiver {
     rx: Receiver<Record>,
-    verdicts: Sender<Verdict>,
-    bytes: Arc<AtomicUsize>,
-    ending: Arc<AtomicBool>,
+    reports: Sender<Report>,
+    /// Nothing is ever sent here; it is disconnected when the server ends.
+    serving: Receiver<()>,
+    /// What the store said last, and the loop has been told, while it is down.
+    said: Option<String>,
+    /// The most records there are on their way.
+    records: usize,
+    /// How long a store that is down is left alone.
+    retry: Duration,
     wake: Arc<Wake>,
 }
 
-/// Makes a recorder's two ends, for at most `records` records and `bytes_max` payload bytes on their way.
-pub(crate) fn recorder(records: usize, bytes_max: usize, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
+/// Makes a recorder's two ends. The loop never has more than `records` records on their way that it has taken no verdict on.
+pub(crate) fn recorder(records: usize, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
     let (tx, rx) = crossbeam_channel::bounded(records);
-    let (verdict_tx, verdict_rx) = crossbeam_channel::bounded(records + RECORD_BATCH_MAX);
-    let bytes = Arc::new(AtomicUsize::new(0));
-    let ending = Arc::new(AtomicBool::new(false));
-    let sender = RecordSender {
-        tx,
-        verdicts: verdict_rx,
-        bytes: Arc::clone(&bytes),
-        bytes_max,
-        ending: Arc::clone(&ending),
+    // Each verdict is on one record at least, and as many reports of a store that is down find room beside them.
+    let (reports_tx, reports_rx) = crossbeam_channel::bounded(2 * records);
+    let (serving_tx, serving_rx) = crossbeam_channel::bounded(0);
+    let sender = RecordSender { tx, reports: reports_rx, serving: Some(serving_tx) };
+    let receiver = RecordReceiver {
+        rx,
+        reports: reports_tx,
+        serving: serving_rx,
+        said: None,
+        records,
+        retry: STORE_RETRY,
+        wake,
     };
-    (sender, RecordReceiver { rx, verdicts: verdict_tx, bytes, ending, wake })
+    (sender, receiver)
 }
 
 impl RecordSender {
-    /// Whether a record of this weight would be taken.
-    pub(crate) fn fits(&self, weight_bytes: usize) -> bool {
-        !self.tx.is_full() && self.bytes.load(Acquire) + weight_bytes <= self.bytes_max
+    /// Hands over a record. False when the thread is gone.
+    pub(crate) fn send(&mut self, record: Record) -> bool {
+        self.tx.try_send(record).is_ok()
     }
 
-    pub(crate) fn send(&mut self, record: Record) -> Result<(), Record> {
-        let weight = record.weight_bytes();
-        if !self.fits(weight) {
-            return Err(record);
-        }
-        // Only this side adds, so what fitted a moment ago still does.
-        self.bytes.fetch_add(weight, AcqRel);
-        self.tx.try_send(record).map_err(|refused| {
-            self.bytes.fetch_sub(weight, AcqRel);
-            refused.into_inner()
-        })
+    /// Whether reports wait. Who stops taking them before there are none must not sleep: each wake-up comes once.
+    pub(crate) fn has_report(&self) -> bool {
+        !self.reports.is_empty()
     }
 
-    /// Whether verdicts wait. Who stops taking them before there are none must not sleep: each wake-up comes once.
-    pub(crate) fn has_verdict(&self) -> bool {
-        !self.verdicts.is_empty()
+    pub(crate) fn next_report(&self) -> Option<Report> {
+        self.reports.try_recv().ok()
     }
 
-    pub(crate) fn next_verdict(&self) -> Option<Verdict> {
-        self.verdicts.try_recv().ok()
-    }
-
-    /// The server ends: what is queued is still offered to the store, once.
-    pub(crate) fn end(&self) {
-        self.ending.store(true, Release);
+    /// The server ends: what is queued is still offered to the store, once, and nothing is waited for any more.
+    pub(crate) fn end(&mut self) {
+        self.serving = None;
     }
 }
 
 impl RecordReceiver {
     /// Runs until the loop's end is dropped and everything is judged.
-    pub(crate) fn run(self, mut store: Box<dyn Store>) {
+    pub(crate) fn run(mut self, mut store: Box<dyn Store>) {
+        let store = store.as_mut();
         let mut batch = Vec::new();
         while let Ok(first) = self.rx.recv() {
             batch.push(first);
-            batch.extend(self.rx.try_iter().take(RECORD_BATCH_MAX - 1));
-            let outcome = self.commit(store.as_mut(), &batch);
-            let weight: usize = batch.iter().map(Record::weight_bytes).sum();
-            let tickets = batch.drain(..).map(|record| (record.mount, record.ticket)).collect();
-            self.bytes.fetch_sub(weight, AcqRel);
-            // Waits for the loop when it has many verdicts to take: this thread may. When the loop is gone, nobody is left to be told.
-            let verdict = match self.verdicts.try_send(Verdict { tickets, outcome }) {
-                Err(crossbeam_channel::TrySendError::Full(verdict)) => Some(verdict),
-                Ok(()) | Err(crossbeam_channel::TrySendError::Disconnected(_)) => None,
-            };
-            self.wake.wake();
-            if let Some(verdict) = verdict {
-                let _ = self.verdicts.send(verdict);
-                self.wake.wake();
+            self.fill(&mut batch, RECORD_BATCH_MAX);
+            let outcome = self.commit(store, &mut batch, RECORD_BATCH_MAX);
+            if batch.len() > 1 && matches!(outcome, Err(StoreError::Rejected(_))) {
+                // Perhaps for one of them: the others are not to go with it.
+                for record in batch.drain(..) {
+                    let mut one = vec![record];
+                    let outcome = self.commit(store, &mut one, 1);
+                    self.tell(&one, outcome);
+                }
+            } else {
+                self.tell(&batch, outcome);
+                batch.clear();
             }
         }
         store.close();
     }
 
-    /// Offers a batch until the store has an answer to it. While it is down nothing is acknowledged, and nothing new is taken.
-    fn commit(&self, store: &mut dyn Store, batch: &[Record]) -> Result<(), StoreError> {
+    /// Adds what is queued.
+    fn fill(&self, batch: &mut Vec<Record>, max: usize) {
+        batch.extend(self.rx.try_iter().take(max - batch.len()));
+    }
+
+    /// Offers a batch until the store has an answer to it. While it is down nothing is acknowledged; what comes meanwhile joins the batch, up
+    /// to `max`.
+    fn commit(
+        &mut self,
+        store: &mut dyn Store,
+        batch: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<(), StoreError> {
         loop {
             // A store that panics has refused, whatever state it is in; it is offered the next batch all the same.
             let committed =
@@ -129,20 +134,184 @@ impl RecordReceiver {
                     Err(StoreError::Rejected("the store panicked".into()))
                 });
             match committed {
-                Err(StoreError::Down(why)) if !self.ending.load(Acquire) => {
-                    log::warn!("the store is down, {} records wait: {why}", batch.len());
-                    self.rest();
+                Err(StoreError::Down(why)) if self.is_serving() => {
+                    self.tell_down(why, batch.len());
+                    self.rest(batch.len() < max);
+                    self.fill(batch, max);
                 }
-                outcome => return outcome,
+                outcome => {
+                    self.said = None;
+                    return outcome;
+                }
             }
         }
     }
 
-    /// Waits before the next try. Not by sleeping, so that the end of the server ends it too: nothing is ever sent here.
-    fn rest(&self) {
-        let (_keep, never) = crossbeam_channel::bounded::<()>(0);
-        match never.recv_timeout(STORE_RETRY) {
-            Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+    fn is_serving(&self) -> bool {
+        self.serving.try_recv() != Err(TryRecvError::Disconnected)
+    }
+
+    /// Waits before the next try; not when the server ends, and `until_work`, not when there is something new to offer.
+    fn rest(&self, until_work: bool) {
+        let mut select = Select::new();
+        select.recv(&self.serving);
+        if until_work {
+            select.recv(&self.rx);
         }
+        // Whatever has ended it, the store is tried again.
+        let _ = select.ready_timeout(self.retry);
+    }
+
+    fn tell_down(&mut self, why: String, waiting: usize) {
+        // Once, until it says something else; and never into the room that verdicts need.
+        if self.said.as_ref() != Some(&why) && self.reports.len() < self.records {
+            log::warn!("the store is down, {waiting} records wait: {why}");
+            self.said = Some(why.clone());
+            self.report(Report::Down(why));
+        }
+    }
+
+    fn tell(&self, batch: &[Record], outcome: Result<(), StoreError>) {
+        if let Some(last) = batch.last() {
+            self.report(Report::Verdict(last.ticket, outcome));
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // There is room, see `recorder`. When the loop is gone, nobody is left to be told.
+        let _ = self.reports.send(report);
+        self.wake.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::{id::MountId, time::Wall};
+    use std::{
+        sync::mpsc,
+        thread::{self, JoinHandle},
+    };
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// What a store says to the tickets it is offered.
+    type Say = fn(&[u64]) -> Result<(), StoreError>;
+
+    /// Tells what it is offered, and says what it is to say.
+    struct Told(mpsc::Sender<Vec<u64>>, Say);
+
+    impl Store for Told {
+        fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError> {
+            let tickets: Vec<_> = batch.iter().map(|record| record.ticket.0).collect();
+            self.0.send(tickets.clone()).unwrap();
+            self.1(&tickets)
+        }
+    }
+
+    fn record(ticket: u64) -> Record {
+        Record {
+            contract: "/".into(),
+            mount: MountId(0),
+            ticket: RecordTicket(ticket),
+            at: Wall::default(),
+            stream: "s".into(),
+            key: "k".into(),
+            payload: Box::default(),
+        }
+    }
+
+    /// A recorder that tries again after `retry`, with `queued` records in its queue when it begins.
+    fn running(
+        queued: u64,
+        retry: Duration,
+        say: Say,
+    ) -> (RecordSender, mpsc::Receiver<Vec<u64>>, JoinHandle<()>) {
+        let poll = mio::Poll::new().unwrap();
+        let wake = Wake::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let (mut tx, mut rx) = recorder(10_000, wake);
+        rx.retry = retry;
+        for ticket in 1..=queued {
+            assert!(tx.send(record(ticket)));
+        }
+        let (offers, offered) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            rx.run(Box::new(Told(offers, say)));
+            drop(poll);
+        });
+        (tx, offered, thread)
+    }
+
+    /// Waits until the thread is through with everything.
+    fn finish(mut tx: RecordSender, thread: JoinHandle<()>) -> Receiver<Report> {
+        let reports = tx.reports.clone();
+        tx.end();
+        drop(tx);
+        thread.join().unwrap();
+        reports
+    }
+
+    /// The loop takes nothing until the store is through: no verdict is lost, and none overtakes another.
+    #[test]
+    fn verdicts_wait_for_a_busy_loop() {
+        const COUNT: u64 = 10_000;
+        let poison = |tickets: &[u64]| match tickets.iter().any(|ticket| ticket % 1_000 == 7) {
+            true => Err(StoreError::Rejected("poison".into())),
+            false => Ok(()),
+        };
+        let (tx, _offered, thread) = running(COUNT, PATIENCE, poison);
+        let reports = finish(tx, thread);
+        let mut next = 1;
+        for report in reports.try_iter() {
+            let Report::Verdict(upto, outcome) = report else { panic!("{report:?}") };
+            // Every batch holds one, so each record has a verdict of its own.
+            assert_eq!((upto.0, outcome.is_err()), (next, next % 1_000 == 7));
+            next += 1;
+        }
+        assert_eq!(next, COUNT + 1);
+    }
+
+    #[test]
+    fn poison_does_not_take_its_neighbours() {
+        let poison = |tickets: &[u64]| match tickets.contains(&2) {
+            true => Err(StoreError::Rejected("poison".into())),
+            false => Ok(()),
+        };
+        let (tx, offered, thread) = running(3, PATIENCE, poison);
+        let offers: Vec<_> = (0..4).map(|_| offered.recv_timeout(PATIENCE).unwrap()).collect();
+        assert_eq!(offers, [vec![1, 2, 3], vec![1], vec![2], vec![3]]);
+        let reports = finish(tx, thread);
+        let verdicts: Vec<_> = reports.try_iter().map(|report| format!("{report:?}")).collect();
+        assert_eq!(verdicts.len(), 3);
+        assert!(verdicts[1].contains("poison"), "{verdicts:?}");
+    }
+
+    #[test]
+    fn a_store_that_panics_keeps_its_thread_and_only_the_record_is_refused() {
+        let panics = |tickets: &[u64]| match tickets.contains(&2) {
+            true => std::panic::resume_unwind(Box::new("as a store may")),
+            false => Ok(()),
+        };
+        let (tx, _offered, thread) = running(3, PATIENCE, panics);
+        let outcomes: Vec<_> = finish(tx, thread).try_iter().map(|report| format!("{report:?}")).collect();
+        assert_eq!(outcomes.len(), 3);
+        assert!(outcomes[1].contains("panicked"), "{outcomes:?}");
+    }
+
+    /// It would be left alone for longer than anybody waits for the test.
+    #[test]
+    fn new_work_and_the_end_are_not_kept_waiting_by_a_store_that_is_down() {
+        let down = |_: &[u64]| Err(StoreError::Down("no room".into()));
+        let (mut tx, offered, thread) = running(1, Duration::from_secs(3_600), down);
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
+        assert!(tx.send(record(2)));
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1, 2]), "nothing of the first was committed");
+        assert!(matches!(tx.reports.recv_timeout(PATIENCE), Ok(Report::Down(why)) if why == "no room"));
+        tx.end();
+        // Offered a last time if it was being left alone just then.
+        let verdict = tx.reports.recv_timeout(PATIENCE).map(|report| format!("{report:?}"));
+        assert_eq!(verdict.as_deref(), Ok(r#"Verdict(RecordTicket(2), Err(Down("no room")))"#));
+        let reports = finish(tx, thread);
+        assert!(reports.is_empty(), "its words were told before");
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     journal::{ConnLife, Journal},
     message::{Kind, Said},
+    ports::POISON,
 };
 use crate::{
     contracts::{
@@ -237,8 +238,13 @@ impl Actor {
 
     fn record(&mut self, fx: &mut Effects) {
         let size = self.rng.usize(0..300);
-        let ticket = fx.record("stream", "key", &vec![7; size]);
-        open(&self.journal).tickets.entry(self.mount).or_default().push_back(ticket);
+        let poison = size > 0 && self.rng.u8(0..12) == 0;
+        let ticket = fx.record("stream", "key", &vec![if poison { POISON } else { 7 }; size]);
+        let mut journal = open(&self.journal);
+        journal.tickets.entry(self.mount).or_default().push_back(ticket);
+        if poison {
+            journal.poison.insert(ticket);
+        }
     }
 
     fn declare(&mut self, fx: &mut Effects) {
@@ -486,7 +492,16 @@ impl Contract for Actor {
     }
 
     fn recorded(&mut self, fx: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
-        let mut journal = open(&self.journal);
+        let mut guard = open(&self.journal);
+        let journal = &mut *guard;
+        let is_true = match outcome {
+            Ok(()) => journal.committed.contains(&ticket),
+            Err(StoreError::Rejected(why)) if why == "poison" => journal.poison.contains(&ticket),
+            Err(_) => !journal.committed.contains(&ticket),
+        };
+        if !is_true {
+            journal.violated(format!("{ticket:?} was answered with {outcome:?}"));
+        }
         let mount = self.mount;
         let waiting = journal.tickets.entry(mount).or_default();
         match waiting.iter().position(|other| *other == ticket) {
@@ -501,7 +516,7 @@ impl Contract for Actor {
                 waiting.remove(at);
             }
         }
-        drop(journal);
+        drop(guard);
         if self.rng.u8(0..4) == 0 {
             self.act(fx, None);
         }

@@ -9,7 +9,7 @@ use crate::{
     },
     hub::topic::{Lag, SnapshotSource, Topic},
 };
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// One topic, as those who publish to it know it.
 #[derive(Debug, Clone)]
@@ -78,6 +78,9 @@ pub(super) struct Journal {
     pub(super) notices: u64,
     /// Records whose fate the contract at work has not been told.
     pub(super) tickets: HashMap<MountId, VecDeque<RecordTicket>>,
+    /// What the store has committed, and what it never can.
+    pub(super) committed: HashSet<RecordTicket>,
+    pub(super) poison: HashSet<RecordTicket>,
     /// Requests that the host is to answer, and streamed answers that wait for it.
     pub(super) later: Vec<(ConnId, u64)>,
     pub(super) waiting: Vec<ConnId>,

@@ -4,14 +4,21 @@ use crate::{
     contracts::store::{Record, StoreError},
     engine::{event::Event, ports::Ports},
     ground::{
-        id::{MountId, RecordTicket},
+        id::RecordTicket,
         limits::{EVENTS_RESERVED, Limits},
     },
 };
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-/// What became of a batch of records.
-pub(super) type Outcome = (Vec<(MountId, RecordTicket)>, Result<(), StoreError>);
+/// What the recorder tells of the store.
+#[derive(Debug)]
+pub(super) enum Report {
+    Down(String),
+    Verdict(RecordTicket, Result<(), StoreError>),
+}
+
+/// The first byte of a record that the store can never take.
+pub(super) const POISON: u8 = 0xdd;
 
 /// See the module.
 #[derive(Debug)]
@@ -62,12 +69,25 @@ impl SimPorts {
         self.wanted && self.event_room() >= enough
     }
 
-    /// The store deals with up to `max` records: all of them or none.
-    pub(super) fn commit(&mut self, max: usize, refuse: bool) -> Option<Outcome> {
+    /// The store deals with up to `max` records: all of them, or, if one is poison, each by itself. `committed` learns of those it keeps.
+    pub(super) fn commit(&mut self, max: usize, committed: &mut HashSet<RecordTicket>) -> Vec<Report> {
         let n = max.min(self.records.len());
-        let batch: Vec<_> = self.records.drain(..n).map(|record| (record.mount, record.ticket)).collect();
-        let result = if refuse { Err(StoreError::Rejected("no".into())) } else { Ok(()) };
-        (!batch.is_empty()).then_some((batch, result))
+        let batch: Vec<_> = self.records.drain(..n).collect();
+        let is_poison = |record: &Record| record.payload.first() == Some(&POISON);
+        let judge = |record: &Record| match is_poison(record) {
+            true => Err(StoreError::Rejected("poison".into())),
+            false => Ok(()),
+        };
+        committed.extend(batch.iter().filter(|record| !is_poison(record)).map(|record| record.ticket));
+        match batch.last() {
+            Some(last) if !batch.iter().any(is_poison) => vec![Report::Verdict(last.ticket, Ok(()))],
+            _ => batch.iter().map(|record| Report::Verdict(record.ticket, judge(record))).collect(),
+        }
+    }
+
+    /// Whether the store has something to answer for.
+    pub(super) fn has_records(&self) -> bool {
+        !self.records.is_empty()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -92,16 +112,10 @@ impl Ports for SimPorts {
         self.wanted = true;
     }
 
-    fn record_fits(&self, weight_bytes: usize) -> bool {
-        let held: usize = self.records.iter().map(Record::weight_bytes).sum();
-        self.records.len() < self.records_max && held + weight_bytes <= self.record_bytes_max
-    }
-
-    fn send_record(&mut self, record: Record) -> Result<(), Record> {
-        if !self.record_fits(record.weight_bytes()) {
-            return Err(record);
-        }
+    fn send_record(&mut self, record: Record) -> bool {
         self.records.push_back(record);
-        Ok(())
+        let held: usize = self.records.iter().map(Record::weight_bytes).sum();
+        assert!(self.records.len() <= self.records_max && held <= self.record_bytes_max, "too many records");
+        true
     }
 }

@@ -6,7 +6,7 @@ use super::{
     contract::{Actor, Shared, Temper, any_topic, open},
     journal::Journal,
     message::Kind,
-    ports::{Outcome, SimPorts},
+    ports::{Report, SimPorts},
     transport::{SimTransport, Wire},
 };
 use crate::{
@@ -66,6 +66,7 @@ struct Heard {
     lossless: HashMap<MountId, u64>,
     states: HashMap<(MountId, u64), u64>,
     notice: u64,
+    store_is_down: bool,
     /// The last that was said about each connection slot.
     conns: HashMap<u32, (ConnId, bool)>,
 }
@@ -88,7 +89,10 @@ pub(super) struct World<const S: bool> {
     ordered: [u64; MOUNTS as usize],
     /// A command was given since the last turn, or could be taken right away.
     woken_by_command: bool,
-    acks: VecDeque<Outcome>,
+    reports: VecDeque<Report>,
+    /// The store answers nothing until then; and whether it says so.
+    store_stalls_until: Tick,
+    store_says_so: bool,
     asked: Vec<ConnId>,
     heard: Heard,
     host_topics: Vec<TopicId>,
@@ -145,7 +149,9 @@ impl<const S: bool> World<S> {
             commands: VecDeque::new(),
             ordered: [0; MOUNTS as usize],
             woken_by_command: false,
-            acks: VecDeque::new(),
+            reports: VecDeque::new(),
+            store_stalls_until: Tick::ZERO,
+            store_says_so: false,
             asked: Vec::new(),
             heard: Heard::default(),
             host_topics,
@@ -430,20 +436,32 @@ impl<const S: bool> World<S> {
                 self.asked.push(*conn);
                 true
             }
-            Event::MountRetired { .. } | Event::Store { .. } | Event::Refused { .. } => true,
+            Event::Store { up, why } => {
+                heard.store_is_down = !up;
+                *up == why.is_empty()
+            }
+            Event::MountRetired { .. } | Event::Refused { .. } => true,
         };
         drop(journal);
         if good { Ok(()) } else { Err(format!("{event:?} does not follow from what was told before")) }
     }
 
     fn store(&mut self, quiet: bool) {
-        let works = !self.store_hangs && (quiet || self.rng.u8(0..10) < self.store_speed);
-        if works {
-            let max = if quiet { 1_000 } else { self.rng.usize(1..10) };
-            let refuse = self.rng.u8(0..20) == 0;
-            if let Some(outcome) = self.engine.ports_mut().commit(max, refuse) {
-                self.acks.push_back(outcome);
+        if self.store_hangs {
+            return;
+        }
+        if !quiet && self.rng.u8(0..100) == 0 {
+            self.store_stalls_until = self.now + Duration::from_millis(self.rng.u64(0..30_000));
+            self.store_says_so = self.rng.bool();
+        }
+        if !quiet && self.now < self.store_stalls_until {
+            if self.store_says_so && self.rng.u8(0..10) == 0 && self.engine.ports_mut().has_records() {
+                self.reports.push_back(Report::Down("no room on the disk".into()));
             }
+        } else if quiet || self.rng.u8(0..10) < self.store_speed {
+            let max = if quiet { 1_000 } else { self.rng.usize(1..10) };
+            let mut journal = open(&self.journal);
+            self.reports.extend(self.engine.ports_mut().commit(max, &mut journal.committed));
         }
     }
 
@@ -452,7 +470,7 @@ impl<const S: bool> World<S> {
     /// Whether the driver has a reason to run a turn.
     fn has_reason(&mut self) -> bool {
         !self.arriving.is_empty()
-            || !self.acks.is_empty()
+            || !self.reports.is_empty()
             || self.wires.iter().any(|(_, wire)| {
                 let wire = wire.borrow();
                 !wire.dropped && (wire.readable || wire.writable)
@@ -474,7 +492,7 @@ impl<const S: bool> World<S> {
     fn turn(&mut self) -> Check {
         self.engine.begin(self.now());
         let woken = self.engine.ports_mut().take_wake_up();
-        let mut busy = woken || !self.acks.is_empty() || !self.arriving.is_empty();
+        let mut busy = woken || !self.reports.is_empty() || !self.arriving.is_empty();
         while let Some((wire, addr)) = self.arriving.pop_front() {
             let transport = SimTransport::new(wire.clone(), self.rng.bool());
             if let Some(id) = self.engine.admit(transport, addr) {
@@ -500,8 +518,12 @@ impl<const S: bool> World<S> {
                 self.engine.writable(id.slot);
             }
         }
-        while let Some((tickets, outcome)) = self.acks.pop_front() {
-            self.engine.recorded(&tickets, outcome.as_ref().copied());
+        while let Some(report) = self.reports.pop_front() {
+            self.note(|| format!("{report:?}"));
+            match report {
+                Report::Verdict(upto, outcome) => self.engine.recorded(upto, outcome.as_ref().copied()),
+                Report::Down(why) => self.engine.store_down(why),
+            }
         }
         while !self.commands.is_empty() && self.engine.takes_commands() {
             busy = true;
@@ -582,6 +604,9 @@ impl<const S: bool> World<S> {
             if client.is_owed_attention() && !client.is_dead() {
                 return Err(format!("client {} cannot send what it has to say", client.name));
             }
+        }
+        if self.heard.store_is_down {
+            return Err("the store has answered for everything, and the host believes it down".into());
         }
         let journal = open(&self.journal);
         for (mount, given) in self.ordered.iter().enumerate() {
