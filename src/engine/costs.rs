@@ -4,7 +4,7 @@ use super::{
     command::Command,
     event::{Client, Event},
     ledger::Ledger,
-    outbound::StateKey,
+    outbound::{Outbound, StateKey},
     peer::{Peer, SubRef},
     queue,
     slots::Slots,
@@ -38,6 +38,8 @@ pub(crate) struct Costs {
     pub(crate) per_command: usize,
     pub(crate) per_event: usize,
     pub(crate) per_record: usize,
+    /// Lossless events beyond the queue.
+    pub(crate) backlog: usize,
 }
 
 impl Costs {
@@ -81,6 +83,7 @@ impl Costs {
             per_connection,
             fixed: logs + retained + latest + keyed + spare + READ_BUFFER_BYTES + (1 << 20),
             per_command: size_of::<Command>() + 64,
+            backlog: Outbound::backlog_max(limits),
             per_event: size_of::<Event>() + 64,
             // In the queue and in the ledger; an outcome of its own, and as many words of a store that is down. Its texts are three allocations.
             per_record: size_of::<Record>()

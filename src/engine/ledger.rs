@@ -192,7 +192,7 @@ impl Ledger {
 
     /// Nobody will be told any more. Returns of how many records.
     pub(super) fn abandon(&mut self) -> usize {
-        (self.held, self.bytes) = (0, 0);
+        (self.held, self.bytes, self.given_up, self.down) = (0, 0, false, None);
         self.waiting.drain(..).count() + self.refused.drain(..).count()
     }
 
@@ -205,7 +205,9 @@ impl Ledger {
         let in_order = self.waiting.iter().is_sorted_by_key(|entry| entry.ticket);
         let led = self.waiting.front().is_none_or(|first| first.refused.is_none());
         let few = self.waiting.len() <= 2 * self.held_max;
-        if (held.len(), bytes) == (self.held, self.bytes) && bounded && in_order && led && few {
+        // Who has nothing to answer for has answered.
+        let healed = self.held > 0 || !self.given_up && self.down.is_none();
+        if (held.len(), bytes) == (self.held, self.bytes) && bounded && in_order && led && few && healed {
             Ok(())
         } else {
             Err(format!("records on their way: {self:?}"))

@@ -175,7 +175,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             expiry_of: HashMap::new(),
             board: Board::new(limits.detached_bytes_total),
             fx: Effects::new(ids, entropy),
-            outbound: Outbound::default(),
+            outbound: Outbound::new(&limits),
             farewells: VecDeque::new(),
             cause: None,
             broken: Vec::new(),
@@ -469,6 +469,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.topics_refused = self.fx.topics_refused;
         [self.stats.messages_ignored, self.stats.messages_refused, self.stats.contract_bounds] =
             self.fx.counts;
+        let (events, bytes) = self.outbound.backlog();
+        (self.stats.events_held, self.stats.event_bytes_held) = (events as u64, bytes as u64);
         let (records, bytes) = self.ledger.held();
         (self.stats.records_waiting, self.stats.record_bytes_waiting) = (records as u64, bytes as u64);
         self.stats.refusals_waiting = self.ledger.refusals_waiting() as u64;

@@ -190,7 +190,7 @@ pub(crate) struct Peer<T> {
     /// It was let in only to be told no.
     pub(crate) refused: Option<RefusalCause>,
     /// Events about its end that wait for the host.
-    pub(crate) held_events: u16,
+    pub(crate) held_events: u32,
     pub(crate) phase: Phase,
     pub(crate) subs: Subs,
     pub(crate) outbox: Option<Box<Outbox>>,

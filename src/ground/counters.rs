@@ -47,6 +47,10 @@ stats! {
     commands_waiting,
     /// Payload bytes of these, now.
     command_bytes_waiting,
+    /// Lossless events that found no room in the host's queue, now.
+    events_held,
+    /// What these take, in bytes, now.
+    event_bytes_held,
     /// Records that the store has and has not answered for, now.
     records_waiting,
     /// Payload bytes of these, now.
@@ -182,7 +186,8 @@ stats! {
     events,
     /// State events replaced by newer ones of the same key before the host took them.
     events_conflated,
-    /// Events that still waited for the host when the server ended without having told it: the stop was forced.
+    /// Events that still waited for the host when the server ended without having told it: the stop was forced. And lossless events that a
+    /// contract said where no pausing helps, beyond what may be held.
     events_dropped,
     /// Notices dropped because the host's queue was full.
     notices_dropped,

@@ -211,6 +211,9 @@ pub(crate) const EVENTS_RESERVED: usize = 128;
 /// The smallest outlet: the reserve, and as much again for the rest.
 pub(crate) const EVENTS_MIN: usize = 2 * EVENTS_RESERVED;
 const _: () = assert!(EVENTS_RESERVED < EVENTS_MIN, "state events and notices would never find room");
+/// Lossless events that find no room in the outlet, where the pausing of connections does not prevent it (at their ends, at a stop), may take as
+/// much again as those in it, and this much for each connection.
+pub(crate) const BACKLOG_BYTES_PER_CONNECTION: usize = 512;
 /// Keys of state events that may wait, beside two for each connection.
 pub(crate) const STATE_KEYS_MAX: usize = 16 << 10;
 

@@ -33,7 +33,7 @@ impl Config {
     pub fn memory_ceiling(&self) -> usize {
         let limits = &self.settings.limits;
         let (connections, message_bytes) = (limits.connections_max(), limits.message_bytes);
-        let Costs { per_connection, fixed, per_command, per_event, per_record } =
+        let Costs { per_connection, fixed, per_command, per_event, per_record, backlog } =
             Costs::of(limits, self.settings.topics.iter().map(|(_, topic)| *topic));
         // In the mailbox; and held for mounts that must wait, in queues that grow by doubling, the last one beyond the bound.
         let commands = (3 * limits.commands * per_command) + 3 * limits.command_bytes;
@@ -41,7 +41,7 @@ impl Config {
             + if self.settings.events.bits() == 0 {
                 0
             } else {
-                limits.events * per_event + limits.event_bytes
+                limits.events * per_event + limits.event_bytes + backlog
             }
             + if self.store.is_none() {
                 0

@@ -718,6 +718,8 @@ impl<const S: bool> World<S> {
                 Some(due) if polite => self.set_time(due),
                 _ => {
                     self.engine.abort();
+                    // Nobody is there to take them.
+                    self.reports.clear();
                     aborted = true;
                     break;
                 }
