@@ -220,6 +220,15 @@ fn the_clock_is_read_in_one_room() {
     }
 }
 
+/// The payload of a panic and the drop of what panicked are the host's code again: one room knows.
+#[test]
+fn the_hosts_panics_are_caught_in_one_room() {
+    for room in rooms() {
+        let may = room.path == "ground/foreign.rs" || is_test(&room.path);
+        assert!(may || !room.code.contains("catch_unwind"), "{}: use ground/foreign.rs", room.path);
+    }
+}
+
 #[test]
 fn unsafe_stands_only_where_it_is_needed_and_says_why() {
     let mut found = BTreeSet::new();

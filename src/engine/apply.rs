@@ -19,6 +19,7 @@ use crate::{
     },
     ground::{
         close::{CloseCause, CloseCode},
+        foreign,
         frame::{Header, Message},
         id::{ConnId, MountId, RecordTicket, TopicId},
         time::Now,
@@ -30,12 +31,7 @@ use crate::{
         topic::{Placing, Topic},
     },
 };
-use std::{
-    mem,
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{mem, ops::Range, sync::Arc};
 
 /// Asks the contract that owns a topic for its snapshot.
 struct Maker<'a> {
@@ -67,10 +63,9 @@ impl Maker<'_> {
         let Some(contract) = mount.contract.as_deref_mut() else { return Vec::new() };
         let mut messages = SnapshotMessages::default();
         let now = self.now;
-        match catch_unwind(AssertUnwindSafe(|| say(contract, now, &mut messages))) {
+        match foreign::call(|| say(contract, now, &mut messages)) {
             Ok(()) => messages.bytes,
-            Err(payload) => {
-                mem::forget(payload);
+            Err(foreign::Panicked) => {
                 self.panics += 1;
                 mount.contract = None;
                 self.broken.push(*owner);
@@ -528,7 +523,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
             Command::Contract { mount, command } => match self.mounts.get(mount.index()) {
                 Some(target) if target.contract.is_some() => {
-                    self.with_contract(mount, |contract, fx| contract.command(fx, command));
+                    self.with_contract(mount, |contract, fx| contract.command(fx, command.into_inner()));
                 }
                 _ => self.stats.commands_stale += 1,
             },

@@ -4,6 +4,7 @@ use crate::{
     contracts::effects::Lane,
     ground::{
         close::CloseCode,
+        foreign::Foreign,
         frame::Payload,
         id::{ConnId, MountId, TopicId},
     },
@@ -28,7 +29,7 @@ pub(crate) enum Command {
     Forget { topic: TopicId, key: Box<str> },
     Send { conn: ConnId, payload: Payload, lane: Lane },
     Close { conn: ConnId, code: CloseCode, reason: Box<str> },
-    Contract { mount: MountId, command: Box<dyn Any + Send> },
+    Contract { mount: MountId, command: Foreign<dyn Any + Send> },
     Decide { conn: ConnId, decision: Decision },
     Answer { conn: ConnId, response: Response },
     Resume { conn: ConnId },

@@ -17,6 +17,7 @@ use crate::{
         route::{Reply, RouteContext},
     },
     ground::{
+        foreign::{self, Panicked},
         id::{ConnId, MountId},
         limits::{HEADERS_MAX, SHORT_ANSWER_BYTES, STREAM_BYTES},
     },
@@ -32,10 +33,7 @@ use crate::{
         walker::Receiver,
     },
 };
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::mem;
 
 /// What a path and method lead to.
 enum Target {
@@ -240,12 +238,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         };
         let Some(gate) = gate else { return Entry::As(Identity::ANONYMOUS) };
         let now = self.now;
-        match catch_unwind(AssertUnwindSafe(|| gate.identify(now, request))) {
+        match foreign::call(|| gate.identify(now, request)) {
             Ok(Verdict::Allow(identity)) => Entry::As(identity),
             Ok(Verdict::Refuse(response)) => Entry::Refused(response),
             Ok(Verdict::Ask) => Entry::Ask,
-            Err(payload) => {
-                mem::forget(payload);
+            Err(Panicked) => {
                 self.stats.contract_panics += 1;
                 Entry::Refused(fault(500, "the server failed to identify the client", &[]))
             }
@@ -476,7 +473,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             stopping: self.stopping,
         };
         let route = &mut self.routes[route].route;
-        match catch_unwind(AssertUnwindSafe(|| route.handle(&context, request, body))) {
+        match foreign::call(|| route.handle(&context, request, body)) {
             Ok(Reply::Now(response)) => self.answer(slot, asked, response),
             Ok(Reply::Later) => {
                 if self.parked >= self.limits.parked {
@@ -494,8 +491,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 };
                 self.park(slot, pending);
             }
-            Err(payload) => {
-                mem::forget(payload);
+            Err(Panicked) => {
                 self.stats.contract_panics += 1;
                 self.answer(slot, asked, fault(500, "the server failed to answer", &[]));
             }
@@ -590,9 +586,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.drop_peer(slot, crate::ground::close::CloseCause::Overload);
             return;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| stream.pull(room, &mut pulled)));
-        let outcome = outcome.unwrap_or_else(|payload| {
-            mem::forget(payload);
+        let outcome = foreign::call(|| stream.pull(room, &mut pulled)).unwrap_or_else(|Panicked| {
             self.stats.contract_panics += 1;
             Pulled::Abort
         });

@@ -8,13 +8,11 @@ use crate::{
     },
     ground::{
         close::{CloseCause, CloseCode},
+        foreign::{self, Foreign, Panicked},
         id::MountId,
     },
 };
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::mem;
 
 impl<T: Transport, P: Ports> Engine<T, P> {
     /// Calls a contract and carries out what it says. A panic breaks the mount. Returns whether anything but the contract itself
@@ -30,9 +28,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.fx.now = self.now;
         let fx = &mut self.fx;
         // Whatever the contract leaves half done is thrown away with it; the effects are emptied.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(contract, fx))) {
+        if foreign::call(|| call(contract, fx)).is_err() {
             self.fx.forget();
-            self.broke(id, payload);
+            self.broke(id);
             return true;
         }
         let spoke = !self.fx.ops.is_empty();
@@ -43,17 +41,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     }
 
     /// Remembers a panic of a contract; [`tidy`](Self::tidy) deals with it.
-    pub(super) fn broke(&mut self, id: MountId, payload: Box<dyn std::any::Any + Send>) {
-        // Dropping the payload is a stranger's code again, and may panic again.
-        mem::forget(payload);
+    pub(super) fn broke(&mut self, id: MountId) {
         self.stats.contract_panics += 1;
         let mount = &mut self.mounts[id.index()];
         log::error!("the contract at {} panicked", mount.settings.pattern);
-        let broken = mount.contract.take();
-        // Its drop is a stranger's code too.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(broken))) {
-            mem::forget(payload);
-        }
+        mount.contract = None;
         self.broken.push(id);
     }
 
@@ -62,14 +54,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.fx.now = self.now;
         let mut setup = Setup { effects: &mut self.fx, mount: id, host_topics: &self.host_topics };
         let factory = &mut mount.settings.factory;
-        match catch_unwind(AssertUnwindSafe(|| factory.build(&mut setup))) {
+        match foreign::call(|| factory.build(&mut setup)) {
             Ok(contract) => {
-                mount.contract = Some(contract);
+                mount.contract = Some(Foreign::new(contract));
                 self.apply(id);
             }
-            Err(payload) => {
+            Err(Panicked) => {
                 self.fx.forget();
-                self.broke(id, payload);
+                self.broke(id);
             }
         }
     }

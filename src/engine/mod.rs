@@ -48,6 +48,7 @@ use crate::{
     ground::{
         close::{CloseCause, CloseCode, Closed},
         counters::Stats,
+        foreign,
         id::{ConnId, MountId, TopicId},
         limits::{DEADLINES_PER_TURN, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
         time::{Now, Tick},
@@ -469,6 +470,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.topics_refused = self.fx.topics_refused;
         [self.stats.messages_ignored, self.stats.messages_refused, self.stats.contract_bounds] =
             self.fx.counts;
+        self.stats.contract_panics += foreign::take_drop_panics();
         let (events, bytes) = self.outbound.backlog();
         (self.stats.events_held, self.stats.event_bytes_held) = (events as u64, bytes as u64);
         let (records, bytes) = self.ledger.held();

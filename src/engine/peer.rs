@@ -3,6 +3,7 @@
 use super::event::RefusalCause;
 use crate::{
     ground::{
+        foreign::Foreign,
         id::{ConnId, MountId},
         time::Tick,
     },
@@ -57,7 +58,7 @@ pub(crate) enum Awaits {
 
 /// An answer on its way out.
 pub(crate) struct Answer {
-    pub(crate) stream: Option<Box<dyn BodyStream>>,
+    pub(crate) stream: Option<Foreign<dyn BodyStream>>,
     pub(crate) chunked: bool,
     pub(crate) keep_alive: bool,
     /// The source has nothing for now.

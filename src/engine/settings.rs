@@ -8,6 +8,7 @@ use crate::{
         route::Route,
     },
     ground::{
+        foreign::Foreign,
         id::TopicId,
         limits::{Limits, PANIC_WINDOW, PANICS_MAX},
         time::Tick,
@@ -31,16 +32,16 @@ pub(crate) struct Settings {
 /// One mount, as configured.
 pub(crate) struct MountSettings {
     pub(crate) pattern: String,
-    pub(crate) factory: Box<dyn ContractFactory>,
-    pub(crate) gate: Option<Box<dyn Gate>>,
+    pub(crate) factory: Foreign<dyn ContractFactory>,
+    pub(crate) gate: Option<Foreign<dyn Gate>>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) connections_max: usize,
 }
 
 /// One route, as configured.
 pub(crate) struct RouteSettings {
-    pub(crate) route: Box<dyn Route>,
-    pub(crate) gate: Option<Box<dyn Gate>>,
+    pub(crate) route: Foreign<dyn Route>,
+    pub(crate) gate: Option<Foreign<dyn Gate>>,
 }
 
 /// One mount, at work.
@@ -49,7 +50,7 @@ pub(crate) struct Mount {
     /// Its pattern, as its records carry it.
     pub(crate) name: Arc<str>,
     /// `None` while it is being built, and when it is retired.
-    pub(crate) contract: Option<Box<dyn Contract>>,
+    pub(crate) contract: Option<Foreign<dyn Contract>>,
     pub(crate) connections: usize,
     pub(crate) deadline: Option<Tick>,
     /// It has told the host something lossless, so it must pause when the host does not keep up.

@@ -210,7 +210,7 @@ stats! {
     messages_refused,
     /// Times a bound of a contract was reached.
     contract_bounds,
-    /// Panics of contracts, gates and routes that were caught.
+    /// Panics of contracts, gates, routes and body streams that were caught, and those of any object of the host that the loop dropped.
     contract_panics,
     /// Mounts retired for panicking too often.
     mounts_retired,

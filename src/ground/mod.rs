@@ -3,6 +3,7 @@
 pub(crate) mod close;
 pub(crate) mod counters;
 pub(crate) mod error;
+pub(crate) mod foreign;
 pub(crate) mod frame;
 pub(crate) mod id;
 pub(crate) mod limits;

@@ -15,6 +15,7 @@ use crate::{
     },
     ground::{
         error::{ConfigError, StartError},
+        foreign::Foreign,
         id::MountId,
         limits::{
             CONNECTIONS_DEFAULT, CONNECTIONS_MAX, DESCRIPTORS_SPARED, EVENTS_MIN, LOG_BYTES_MIN, Limits,
@@ -40,7 +41,7 @@ use std::{fmt, time::Duration};
 /// The default demands nothing: no gate, no subprotocol, no cap below the server's.
 #[derive(Default)]
 pub struct MountOptions {
-    gate: Option<Box<dyn Gate>>,
+    gate: Option<Foreign<dyn Gate>>,
     subprotocols: Vec<String>,
     connections: Option<usize>,
 }
@@ -54,7 +55,7 @@ impl MountOptions {
     /// Asks `gate` who a client is, before the contract sees it.
     #[must_use]
     pub fn gate(mut self, gate: impl Gate + 'static) -> Self {
-        self.gate = Some(Box::new(gate));
+        self.gate = Some(Foreign::new(Box::new(gate)));
         self
     }
 
@@ -85,15 +86,15 @@ impl fmt::Debug for MountOptions {
 
 struct MountPlan {
     pattern: String,
-    factory: Box<dyn ContractFactory>,
+    factory: Foreign<dyn ContractFactory>,
     options: MountOptions,
 }
 
 struct RoutePlan {
     method: Method,
     pattern: String,
-    route: Box<dyn Route>,
-    gate: Option<Box<dyn Gate>>,
+    route: Foreign<dyn Route>,
+    gate: Option<Foreign<dyn Gate>>,
 }
 
 /// Collects what a server is to be. [`build`](Self::build) checks it and [`start`](Self::start) starts it; until then nothing happens,
@@ -107,14 +108,14 @@ pub struct Builder {
     limits: Limits,
     connections: Option<usize>,
     events: EventMask,
-    store: Option<Box<dyn Store>>,
+    store: Option<Foreign<dyn Store>>,
     healthz: bool,
     stop_timeout: Duration,
     send_buffer_bytes: Option<usize>,
     thread_name: String,
     affinity: Option<Vec<usize>>,
     policy: SchedulingPolicy,
-    on_start: Option<Box<dyn FnOnce() + Send>>,
+    on_start: Option<Foreign<dyn FnOnce() + Send>>,
 }
 
 impl Default for Builder {
@@ -167,14 +168,18 @@ impl Builder {
         options: MountOptions,
         factory: impl ContractFactory + 'static,
     ) -> Self {
-        self.mounts.push(MountPlan { pattern: pattern.into(), factory: Box::new(factory), options });
+        self.mounts.push(MountPlan {
+            pattern: pattern.into(),
+            factory: Foreign::new(Box::new(factory)),
+            options,
+        });
         self
     }
 
     /// Serves plain HTTP requests of one method to a path pattern. HEAD is answered from GET, OPTIONS by itself, and a method that the path does not
     /// know with 405. A route and a contract may share a pattern: the contract gets the upgrades.
     pub fn route(self, method: Method, pattern: impl Into<String>, route: impl Route + 'static) -> Self {
-        self.add_route(method, pattern.into(), Box::new(route), None)
+        self.add_route(method, pattern.into(), Foreign::new(Box::new(route)), None)
     }
 
     /// As [`route`](Self::route), with a gate.
@@ -185,15 +190,20 @@ impl Builder {
         gate: impl Gate + 'static,
         route: impl Route + 'static,
     ) -> Self {
-        self.add_route(method, pattern.into(), Box::new(route), Some(Box::new(gate)))
+        self.add_route(
+            method,
+            pattern.into(),
+            Foreign::new(Box::new(route)),
+            Some(Foreign::new(Box::new(gate))),
+        )
     }
 
     fn add_route(
         mut self,
         method: Method,
         pattern: String,
-        route: Box<dyn Route>,
-        gate: Option<Box<dyn Gate>>,
+        route: Foreign<dyn Route>,
+        gate: Option<Foreign<dyn Gate>>,
     ) -> Self {
         self.routes.push(RoutePlan { method, pattern, route, gate });
         self
@@ -232,7 +242,7 @@ impl Builder {
 
     /// Where records go. Default nowhere: contracts that record are told so.
     pub fn store(mut self, store: impl Store + 'static) -> Self {
-        self.store = Some(Box::new(store));
+        self.store = Some(Foreign::new(Box::new(store)));
         self
     }
 
@@ -270,7 +280,7 @@ impl Builder {
 
     /// Runs once on the loop's thread before it serves: for the host's own thread registration. A panic in it is caught and logged.
     pub fn on_thread_start(mut self, hook: impl FnOnce() + Send + 'static) -> Self {
-        self.on_start = Some(Box::new(hook));
+        self.on_start = Some(Foreign::new(Box::new(hook)));
         self
     }
 
@@ -312,7 +322,7 @@ impl Builder {
             plans.push(RoutePlan {
                 method: Method::Get,
                 pattern: "/healthz".into(),
-                route: Box::new(healthz),
+                route: Foreign::new(Box::new(healthz)),
                 gate: None,
             });
         }

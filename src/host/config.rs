@@ -3,7 +3,10 @@
 use crate::{
     contracts::store::Store,
     engine::{costs::Costs, settings::Settings},
-    ground::limits::{Limits, READ_BUFFER_BYTES, RECORD_BATCH_MAX},
+    ground::{
+        foreign::Foreign,
+        limits::{Limits, READ_BUFFER_BYTES, RECORD_BATCH_MAX},
+    },
     runtime::thread::ThreadSettings,
 };
 use core::net::SocketAddr;
@@ -14,7 +17,7 @@ pub struct Config {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) send_buffer_bytes: Option<usize>,
     pub(super) stop_timeout: Duration,
-    pub(super) store: Option<Box<dyn Store>>,
+    pub(super) store: Option<Foreign<dyn Store>>,
     pub(super) thread: ThreadSettings,
     pub(super) settings: Settings,
 }

@@ -7,6 +7,7 @@ use crate::{
         close::CloseCode,
         counters::Stats,
         error::SendError,
+        foreign::Foreign,
         frame::Payload,
         id::{ConnId, MountId, TopicId},
         limits::CLOSE_REASON_MAX,
@@ -164,8 +165,9 @@ impl Handle {
         mount: MountId,
         command: Box<dyn Any + Send>,
     ) -> Result<(), SendError<Box<dyn Any + Send>>> {
+        let command = Foreign::new(command);
         self.push(Command::Contract { mount, command }, |command| match command {
-            Command::Contract { command, .. } => Some(command),
+            Command::Contract { command, .. } => Some(command.into_inner()),
             _ => None,
         })
     }

@@ -6,6 +6,7 @@ use crate::{
     ground::{
         counters::Stats,
         error::StartError,
+        foreign::{self, Foreign, Panicked},
         id::{MountId, TopicId},
         limits::{SPARE_STOP_TIME, WORKER_STOP_TIME},
     },
@@ -50,7 +51,7 @@ pub struct Server {
     handle: Handle,
     events: Option<Events>,
     /// In a mutex only so that the server may be shared; whoever locks it takes at once what is there.
-    reader: Mutex<Option<Box<dyn StoreReader>>>,
+    reader: Mutex<Option<Foreign<dyn StoreReader>>>,
     addresses: Vec<SocketAddr>,
     stop_timeout: Duration,
     loop_thread: ThreadId,
@@ -111,7 +112,10 @@ impl Server {
             None => None,
             Some(mut store) => {
                 settings.records = true;
-                reader = store.reader();
+                reader = foreign::call(|| store.reader()).unwrap_or_else(|Panicked| {
+                    log::error!("the store panicked when it was asked for a reader: there is none");
+                    None
+                });
                 let (tx, rx) = recorder(limits.records, Arc::clone(&wake));
                 let name = format!("{}-rec", thread.name);
                 let affinity = thread.affinity.clone();
@@ -154,7 +158,7 @@ impl Server {
         Ok(Self {
             handle: Handle { mailbox: sender, latest, topics, mounts, board },
             events,
-            reader: Mutex::new(reader),
+            reader: Mutex::new(reader.map(Foreign::new)),
             addresses,
             stop_timeout,
             loop_thread,
@@ -175,7 +179,7 @@ impl Server {
     /// A reader of what the store has committed, once; `None` when there is no store, it cannot be read, or the reader was taken before. It
     /// is for a thread of the host's, and outlives the server.
     pub fn store_reader(&self) -> Option<Box<dyn StoreReader>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take().map(Foreign::into_inner)
     }
 
     /// The addresses listened on, in the order given, with the real ports.

@@ -14,6 +14,7 @@ use crate::{
     engine::{Engine, command::Command, event::Event, ports::Ports, settings::Settings},
     ground::{
         counters::Stats,
+        foreign,
         id::{ConnId, TopicId},
         limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN, COMMANDS_PER_TURN, EVENTS_RESERVED, REPORTS_PER_TURN},
         time::Tick,
@@ -425,21 +426,23 @@ impl Reactor {
         }
     }
 
-    fn show(&mut self) {
+    fn show(&self) {
+        self.board.show(&self.stats());
+    }
+
+    fn stats(&self) -> Stats {
         let (commands, bytes) = self.mailbox.backlog();
-        let stats = Stats {
+        Stats {
             commands_waiting: commands as u64,
             command_bytes_waiting: bytes as u64,
             refused_descriptors: self.refused_descriptors,
             accept_backoffs: self.accept_backoffs,
             publish_conflated: self.latest.replaced(),
             ..*self.engine.stats()
-        };
-        self.board.show(&stats);
+        }
     }
 
     fn end(mut self, how: Ended) -> Ended {
-        self.show();
         if let Some(records) = &mut self.engine.ports_mut().records {
             records.end();
         }
@@ -447,6 +450,11 @@ impl Reactor {
         while let Some(command) = self.mailbox.pop() {
             drop(command);
         }
+        let (board, mut stats) = (Arc::clone(&self.board), self.stats());
+        // All that the host gave us goes with the loop.
+        drop(self);
+        stats.contract_panics += foreign::take_drop_panics();
+        board.show(&stats);
         how
     }
 }

@@ -4,16 +4,13 @@ use super::mailbox::Wake;
 use crate::{
     contracts::store::{Record, Store, StoreError},
     ground::{
+        foreign::{self, Foreign, Panicked},
         id::RecordTicket,
         limits::{RECORD_BATCH_MAX, STORE_RETRY},
     },
 };
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// What the loop is told, in the order in which it happened.
 #[derive(Debug)]
@@ -91,8 +88,8 @@ impl RecordSender {
 
 impl RecordReceiver {
     /// Runs until the loop's end is dropped and everything is judged.
-    pub(crate) fn run(mut self, mut store: Box<dyn Store>) {
-        let store = store.as_mut();
+    pub(crate) fn run(mut self, mut store: Foreign<dyn Store>) {
+        let store = &mut *store;
         let mut batch = Vec::new();
         while let Ok(first) = self.rx.recv() {
             batch.push(first);
@@ -110,7 +107,9 @@ impl RecordReceiver {
                 batch.clear();
             }
         }
-        store.close();
+        if foreign::call(|| store.close()).is_err() {
+            log::error!("the store panicked when it was closed");
+        }
     }
 
     /// Adds what is queued.
@@ -128,11 +127,9 @@ impl RecordReceiver {
     ) -> Result<(), StoreError> {
         loop {
             // A store that panics has refused, whatever state it is in; it is offered the next batch all the same.
+            let committed = foreign::call(|| store.commit(batch));
             let committed =
-                catch_unwind(AssertUnwindSafe(|| store.commit(batch))).unwrap_or_else(|payload| {
-                    std::mem::forget(payload);
-                    Err(StoreError::Rejected("the store panicked".into()))
-                });
+                committed.unwrap_or_else(|Panicked| Err(StoreError::Rejected("the store panicked".into())));
             match committed {
                 Err(StoreError::Down(why)) if self.is_serving() => {
                     self.tell_down(why, batch.len());
@@ -236,7 +233,7 @@ mod tests {
         }
         let (offers, offered) = mpsc::channel();
         let thread = thread::spawn(move || {
-            rx.run(Box::new(Told(offers, say)));
+            rx.run(Foreign::new(Box::new(Told(offers, say))));
             drop(poll);
         });
         (tx, offered, thread)

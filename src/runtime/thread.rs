@@ -1,7 +1,8 @@
 //! Starting a thread inside somebody else's process: it takes no signals, inherits no real-time priority, and is what
 //! was asked for or does not start.
 
-use std::{fmt, io, panic, thread};
+use crate::ground::foreign::{self, Foreign};
+use std::{fmt, io, thread};
 
 /// How the operating system schedules a thread of the server.
 ///
@@ -33,7 +34,7 @@ pub(crate) struct ThreadSettings {
     pub(crate) affinity: Option<Vec<usize>>,
     pub(crate) policy: SchedulingPolicy,
     /// Runs on the thread before anything else of ours, already under these settings.
-    pub(crate) on_start: Option<Box<dyn FnOnce() + Send>>,
+    pub(crate) on_start: Option<Foreign<dyn FnOnce() + Send>>,
 }
 
 impl fmt::Debug for ThreadSettings {
@@ -96,12 +97,10 @@ pub(crate) fn spawn(
     }
 }
 
-fn run_hook(name: &str, hook: Box<dyn FnOnce() + Send>) {
+fn run_hook(name: &str, hook: Foreign<dyn FnOnce() + Send>) {
     // What the hook may have left half done is the host's, and we never look at it.
-    if let Err(payload) = panic::catch_unwind(panic::AssertUnwindSafe(hook)) {
+    if foreign::call(hook.into_inner()).is_err() {
         log::error!("the start hook of thread {name:?} panicked; the thread goes on");
-        // A payload's own drop may panic as well.
-        std::mem::forget(payload);
     }
 }
 
@@ -348,10 +347,10 @@ mod tests {
         let (tx, rx) = mpsc::channel();
         let hook_tx = tx.clone();
         let settings = ThreadSettings {
-            on_start: Some(Box::new(move || {
+            on_start: Some(Foreign::new(Box::new(move || {
                 hook_tx.send((thread::current().id(), "hook")).unwrap();
-                panic::resume_unwind(Box::new("as a host's hook may"));
-            })),
+                std::panic::resume_unwind(Box::new("as a host's hook may"));
+            }))),
             ..named("hooked")
         };
         let thread = spawn(settings, move || tx.send((thread::current().id(), "body")).unwrap()).unwrap();

@@ -16,6 +16,7 @@ use crate::{
         settings::{MountSettings, RouteSettings, Settings},
         transport::Transport,
     },
+    ground::foreign::Foreign,
     ground::{
         close::Closed,
         frame::Message,
@@ -148,6 +149,7 @@ impl Stage {
                 put(router.place(Pattern::parse(path).unwrap()).1);
             };
         let mounts = mounts.into_iter().enumerate().map(|(index, factory)| {
+            let factory = Foreign::new(factory);
             let pattern = format!("/{index}");
             place(&mut router, &pattern, &mut |place| place.mount = Some(MountId(index as u16)));
             let (gate, subprotocols, connections_max) = (None, Vec::new(), usize::MAX);
@@ -158,7 +160,7 @@ impl Stage {
         let wait = |_: &RouteContext<'_>, _: &Request<'_>, _: &[u8]| {
             Response::stream(200, "text/plain", |_: usize, _: &mut Vec<u8>| Pulled::Wait)
         };
-        let routes = vec![RouteSettings { route: Box::new(wait), gate: None }];
+        let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), gate: None }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
         let (events, topics, records) = (EventMask::ALL, Vec::new(), false);
         let settings = Settings { limits, events, router, mounts, routes, topics, records };
@@ -235,7 +237,8 @@ impl Stage {
     }
 
     fn order(&mut self, mount: u16, command: &'static str) {
-        self.engine.command(Command::Contract { mount: MountId(mount), command: Box::new(command) });
+        self.engine
+            .command(Command::Contract { mount: MountId(mount), command: Foreign::new(Box::new(command)) });
     }
 
     /// The host takes all events, also those that come when there is room. Returns the texts of the contracts' own.

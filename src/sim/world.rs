@@ -26,6 +26,7 @@ use crate::{
     },
     ground::{
         close::CloseCode,
+        foreign::Foreign,
         frame::Payload,
         id::{ConnId, MountId, TopicId},
         limits::Limits,
@@ -275,7 +276,8 @@ impl<const S: bool> World<S> {
                 let mount = MountId(self.rng.u16(0..MOUNTS));
                 let number = &mut self.ordered[usize::from(mount.0)];
                 *number += 1;
-                let command = Box::new(*number);
+                let command: Box<dyn std::any::Any + Send> = Box::new(*number);
+                let command = Foreign::new(command);
                 self.command(Command::Contract { mount, command });
             }
             8..10 => {
@@ -805,8 +807,8 @@ fn serve(
         };
         mounts.push(MountSettings {
             pattern,
-            factory: Box::new(factory),
-            gate: if index == 1 { Some(Box::new(gate)) } else { None },
+            factory: Foreign::new(Box::new(factory)),
+            gate: if index == 1 { Some(Foreign::new(Box::new(gate))) } else { None },
             subprotocols: Vec::new(),
             connections_max: rng.usize(1..20),
         });
@@ -816,7 +818,8 @@ fn serve(
         let (_, place) = router.place(Pattern::parse(path).unwrap());
         place.routes.push((method, routes.len()));
         let ask = |_: Now, _: &Request<'_>| Verdict::Ask;
-        routes.push(RouteSettings { route, gate: if gated { Some(Box::new(ask)) } else { None } });
+        let gate = gated.then(|| Foreign::<dyn crate::contracts::gate::Gate>::new(Box::new(ask)));
+        routes.push(RouteSettings { route: Foreign::new(route), gate });
     };
     let id = |request: &Request<'_>| request.raw_query().unwrap_or_default().to_owned();
     type Context<'a> = RouteContext<'a>;

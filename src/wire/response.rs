@@ -1,6 +1,6 @@
 //! Answers to HTTP requests.
 
-use crate::ground::{error::HeaderError, limits::ANSWER_HEADERS_MAX};
+use crate::ground::{error::HeaderError, foreign::Foreign, limits::ANSWER_HEADERS_MAX};
 use std::{borrow::Cow, fmt};
 
 /// What a [`BodyStream`] has to say when it is asked for more.
@@ -30,7 +30,7 @@ impl<F: FnMut(usize, &mut Vec<u8>) -> Pulled + Send> BodyStream for F {
 
 pub(crate) enum Body {
     Whole(Cow<'static, [u8]>),
-    Stream(Box<dyn BodyStream>),
+    Stream(Foreign<dyn BodyStream>),
 }
 
 /// The answer to an HTTP request.
@@ -86,7 +86,7 @@ impl Response {
         body: impl BodyStream + 'static,
     ) -> Self {
         let mut this = Self::new(status).with_header("Content-Type", content_type);
-        this.body = Body::Stream(Box::new(body));
+        this.body = Body::Stream(Foreign::new(Box::new(body)));
         this
     }
 
