@@ -678,6 +678,24 @@ fn events_that_the_host_does_not_take_until_the_timeout_make_the_stop_forced_and
     assert_eq!(std::iter::from_fn(|| events.try_recv().ok()).count(), 256, "those in the queue are there");
 }
 
+/// A stop does not wait for a host that reads no events to take states, but says what it was not told.
+#[test]
+fn state_events_that_the_host_never_took_are_counted_when_the_server_ends() {
+    let limits = limits(|limits| limits.events = 256);
+    let builder = Server::builder().mount("/", echo).events(EventMask::CONNECTIONS).limits(limits);
+    let (mut server, addr) = start(builder);
+    let (events, handle) = (server.events().unwrap(), server.handle());
+    // Half of the queue is kept for lossless events.
+    let clients: Vec<_> = (0..150).map(|_| Client::open(addr, "/")).collect();
+    drop(clients);
+    stats_until(&handle, "all have gone", |stats| stats.closed == 150);
+    assert_eq!(server.stop(PATIENCE), Stopped::Clean);
+    let heard = std::iter::from_fn(|| events.try_recv().ok()).count() as u64;
+    let stats = handle.stats();
+    assert_eq!((heard, stats.events_dropped), (128, 128), "each that it heard of has closed since");
+    assert_eq!(heard + stats.events_dropped + stats.events_conflated, 300);
+}
+
 /// Records its last words, and tells what became of them.
 fn testator(verdicts: mpsc::Sender<Result<(), String>>) -> impl FnMut(&mut Setup<'_>) -> Script + Send {
     move |_| {
@@ -1498,6 +1516,37 @@ fn one_poisoned_record_does_not_take_its_neighbours() {
     client.expect_text("committed");
     let stats = stats_until(&server.handle(), "all are counted", |stats| stats.records == 2);
     assert_eq!((stats.records_failed, stats.records_waiting), (1, 0));
+}
+
+/// The store answers for far more than a turn of the loop takes, while the loop is busy: everyone hears what became of his record, in order.
+#[test]
+fn no_verdict_is_lost_on_a_busy_loop() {
+    const COUNT: usize = 500;
+    let down = Arc::new(AtomicBool::new(true));
+    let (attempts, tries) = mpsc::channel();
+    let store = Moody { down: Arc::clone(&down), attempts };
+    let (factory, holding) = holder();
+    let (server, addr) = start(Server::builder().mount("/", recording).mount("/hold", factory).store(store));
+    let mut client = Client::open(addr, "/");
+    for n in 0..COUNT {
+        client.text(if n % 50 == 7 { "poison" } else { "good" });
+    }
+    while take(&tries) < COUNT {}
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    // All at once, in vain, then one by one.
+    down.store(false, SeqCst);
+    let mut singles = 0;
+    while singles < COUNT {
+        singles += usize::from(take(&tries) == 1);
+    }
+    hold.release.send(()).unwrap();
+    for n in 0..COUNT {
+        let expected = if n % 50 == 7 { "poison" } else { "committed" };
+        assert!(client.take_text().contains(expected), "record {n}");
+    }
+    let stats = stats_until(&server.handle(), "all is counted", |stats| stats.records_waiting == 0);
+    assert_eq!((stats.records, stats.records_failed), (490, 10));
 }
 
 /// A store that waits to be let through.

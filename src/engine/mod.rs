@@ -384,10 +384,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
         self.tidy();
         self.drain_events();
+        self.finish();
+    }
+
+    /// The server ends: counts what nobody will be told any more.
+    pub(crate) fn finish(&mut self) {
         let mut freed = Vec::new();
         self.outbound.abandon(&mut self.stats, |slot| freed.push(slot));
         self.release(freed);
         self.stats.records_unanswered += self.ledger.abandon() as u64;
+        self.gauge();
     }
 
     /// What was counted.

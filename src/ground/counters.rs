@@ -186,7 +186,7 @@ stats! {
     events,
     /// State events replaced by newer ones of the same key before the host took them.
     events_conflated,
-    /// Events that still waited for the host when the server ended without having told it: the stop was forced. And lossless events that a
+    /// Events that still waited for room in the host's queue when the server ended; lossless ones only if the stop was forced. And lossless events that a
     /// contract said where no pausing helps, beyond what may be held.
     events_dropped,
     /// Notices dropped because the host's queue was full.

@@ -306,6 +306,7 @@ impl Reactor {
             self.show();
             if let Some(at) = stop_at {
                 if self.engine.is_drained() {
+                    self.engine.finish();
                     let how = if self.engine.was_forced() { Ended::Forced } else { Ended::Clean };
                     return self.end(how);
                 }
