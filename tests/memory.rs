@@ -7,13 +7,17 @@
 
 mod support;
 
-use andon::{Builder, Effects, Event, EventMask, Limits, Message, SendError, Server, Setup, Topic};
+use andon::{
+    Builder, Effects, Event, EventMask, Limits, Message, Record, SendError, Server, Setup, Stopped, Store,
+    StoreError, Topic,
+};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     net::{SocketAddr, TcpStream},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
     },
     time::Duration,
 };
@@ -114,7 +118,11 @@ fn small() -> Limits {
 }
 
 fn started(builder: Builder) -> (Server, SocketAddr, usize) {
-    let config = builder.limits(small()).listen("127.0.0.1:0").build().unwrap();
+    started_with(builder, small())
+}
+
+fn started_with(builder: Builder, limits: Limits) -> (Server, SocketAddr, usize) {
+    let config = builder.limits(limits).listen("127.0.0.1:0").build().unwrap();
     let ceiling = config.memory_ceiling();
     assert!(ceiling < 40 << 20, "{ceiling} bytes are no small server");
     let server = config.start().unwrap();
@@ -429,4 +437,77 @@ fn clients_that_say_goodbye_within_a_large_frame() {
         }
         eventually("all are heard", || handle.stats().closed_peer == clients.len() as u64);
     });
+}
+
+/// A store that never answers while somebody holds the other end.
+struct Hung(mpsc::Receiver<()>);
+
+impl Store for Hung {
+    fn commit(&mut self, _: &[Record]) -> Result<(), StoreError> {
+        let _ = self.0.recv();
+        Ok(())
+    }
+}
+
+#[test]
+fn records_that_the_store_never_answers_for() {
+    const RECORDS: usize = 1_000;
+    const RECORD_BYTES: usize = 1 << 20;
+    let payload = [7; 3_000];
+    let frames = masked(BINARY, &payload).repeat(100);
+    let meter = Meter::start();
+    let (release, held) = mpsc::channel();
+    let told = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&told);
+    let recording = move |_: &mut Setup<'_>| {
+        let told = Arc::clone(&counter);
+        Script::new()
+            .message(move |fx: &mut Effects, _, message: Message<'_>| {
+                fx.record("s", "k", message.as_bytes());
+            })
+            .command(move |fx, _| {
+                fx.record("s", "k", &payload);
+            })
+            .recorded(move |_, _, outcome| {
+                assert!(outcome.is_err(), "nothing is acknowledged");
+                told.fetch_add(1, Relaxed);
+            })
+    };
+    let mut limits = small();
+    (limits.records, limits.record_bytes) = (RECORDS, RECORD_BYTES);
+    let (server, addr, ceiling) =
+        started_with(Server::builder().store(Hung(held)).mount("/", recording), limits);
+    let handle = server.handle();
+    let clients: Vec<_> = (0..50)
+        .map(|_| {
+            let mut client = Client::connect(addr);
+            client.upgrade("/");
+            client.stream
+        })
+        .collect();
+    let mut at = vec![0; clients.len()];
+    for round in 0..20 {
+        for (n, client) in clients.iter().enumerate() {
+            at[n] = (at[n] + push(client, &frames[at[n]..])) % frames.len();
+        }
+        assert_eq!(Client::connect(addr).get("/healthz").status, 200, "in round {round}");
+    }
+    eventually("they are paused", || handle.stats().pauses > 0);
+    // No pause keeps the host's commands away: of what they record more is refused than may wait in line, and is told at once.
+    let mount = andon::MountId::from_index(0);
+    for _ in 0..3 * RECORDS {
+        eventually("there is room", || handle.command(mount, Box::new(())).is_ok());
+    }
+    eventually("all have been heard", || handle.stats().commands as usize == 3 * RECORDS);
+    let stats = handle.stats();
+    assert!(stats.records_waiting as usize <= RECORDS && stats.record_bytes_waiting as usize <= RECORD_BYTES);
+    assert!(stats.refusals_waiting as usize <= RECORDS, "{} refusals wait", stats.refusals_waiting);
+    assert!(told.load(Relaxed) > 0);
+    assert_eq!(Client::connect(addr).get("/healthz").status, 200);
+    meter.judge(ceiling.min(6 * RECORD_BYTES), RECORD_BYTES / 2);
+    assert_eq!(server.stop(Duration::from_millis(100)), Stopped::Abandoned, "the store's thread hangs");
+    let stats = server.stats();
+    let (unanswered, told) = (stats.records_unanswered as usize, told.load(Relaxed));
+    assert_eq!(told + unanswered, stats.messages_in as usize + 3 * RECORDS, "every record is accounted for");
+    drop(release);
 }

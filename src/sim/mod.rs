@@ -15,6 +15,7 @@ mod contract;
 mod invariants;
 mod journal;
 mod message;
+mod outage;
 mod ports;
 mod scenes;
 mod tests;
