@@ -1418,6 +1418,32 @@ fn without_a_store_records_are_refused() {
     assert!(server.store_reader().is_none());
 }
 
+/// However many messages arrive at once, few refusals wait to be told.
+#[test]
+fn refusals_are_told_before_more_is_read() {
+    const COUNT: usize = 20_000;
+    let (waiting, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let peak = Arc::clone(&most);
+    let (server, addr) = start(Server::builder().mount("/", move |_: &mut Setup<'_>| {
+        let (waiting, told, peak) = (Arc::clone(&waiting), Arc::clone(&waiting), Arc::clone(&peak));
+        Script::new()
+            .message(move |fx, _, _| {
+                fx.record("s", "k", b"");
+                peak.fetch_max(1 + waiting.fetch_add(1, SeqCst), SeqCst);
+            })
+            .recorded(move |_, _, _| {
+                told.fetch_sub(1, SeqCst);
+            })
+    }));
+    let mut client = Client::open(addr, "/");
+    client.send(masked(support::TEXT, b"").repeat(COUNT));
+    client.send_frame(PING, "all are heard");
+    client.expect_frame(PONG, "all are heard");
+    stats_until(&server.handle(), "all are refused", |stats| stats.records_refused == COUNT as u64);
+    // And one for each time that a connection is looked at.
+    assert!(most.load(SeqCst) < 2 * 1_024, "{} waited", most.load(SeqCst));
+}
+
 /// A store that does as it is told, and tells of each attempt.
 struct Moody {
     down: Arc<AtomicBool>,

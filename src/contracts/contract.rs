@@ -132,7 +132,8 @@ pub trait Contract: Send {
     }
 
     /// What was recorded under `ticket` is committed, or was refused. Tickets come back in the order in which they were
-    /// given out, unless the store has been given up (it has not answered for 10 s), or refusals pile up: then new ones are refused at once.
+    /// given out, unless the store has been given up (it has not answered for 10 s), or refusals pile up: then new ones are refused at once. A contract that
+    /// was built anew hears nothing of the tickets of the one before.
     fn recorded(&mut self, fx: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
         let _ = (fx, ticket, outcome);
     }

@@ -4,7 +4,7 @@ use super::{
     Engine, StateKey,
     command::Command,
     event::{Event, EventMask},
-    ledger::Refusal,
+    ledger::{Entry, Refusal},
     peer::{Peer, Phase, SubRef},
     ports::Ports,
     settings::Mount,
@@ -459,17 +459,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
         }
         while let Some(entry) = self.ledger.next_answered(upto) {
-            match entry.refused {
-                Some(refusal) => self.tell_refused(entry.mount, entry.ticket, refusal),
-                None => {
-                    let counter = match outcome {
-                        Ok(()) => &mut self.stats.records,
-                        Err(_) => &mut self.stats.records_failed,
-                    };
-                    *counter += 1;
-                    let (mount, ticket) = (entry.mount, entry.ticket);
-                    self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, outcome));
-                }
+            if entry.refused.is_some() {
+                self.tell_refused(entry);
+                continue;
+            }
+            let counter =
+                if outcome.is_ok() { &mut self.stats.records } else { &mut self.stats.records_failed };
+            *counter += 1;
+            if let Some(mount) = entry.mount {
+                self.with_contract(mount, |contract, fx| contract.recorded(fx, entry.ticket, outcome));
             }
         }
         self.tidy();
@@ -481,9 +479,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.state_event(StateKey::Store, Event::Store { up: false, why });
     }
 
-    pub(super) fn tell_refused(&mut self, mount: MountId, ticket: RecordTicket, refusal: Refusal) {
-        let why = self.ledger.error(refusal);
-        self.with_contract(mount, |contract, fx| contract.recorded(fx, ticket, Err(&why)));
+    pub(super) fn tell_refused(&mut self, entry: Entry) {
+        if let (Some(mount), Some(refusal)) = (entry.mount, entry.refused) {
+            let why = self.ledger.error(refusal);
+            self.with_contract(mount, |contract, fx| contract.recorded(fx, entry.ticket, Err(&why)));
+        }
     }
 
     // ---- commands ------------------------------------------------------------------------------------

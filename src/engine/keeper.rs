@@ -92,6 +92,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
                 self.free_if_done(slot);
             }
+            self.ledger.forget(id);
             for topic in mem::take(&mut self.mounts[id.index()].topics) {
                 self.retire_topic(topic);
             }
@@ -123,9 +124,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 && let Some(entry) = self.ledger.next_refused()
             {
                 refusals -= 1;
-                if let Some(refusal) = entry.refused {
-                    self.tell_refused(entry.mount, entry.ticket, refusal);
-                }
+                self.tell_refused(entry);
             } else if !self.broken.is_empty() {
                 self.mend();
             } else {

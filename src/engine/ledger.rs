@@ -22,7 +22,8 @@ pub(super) enum Refusal {
 /// One record whose contract has not been told what became of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    pub(super) mount: MountId,
+    /// Whose contract is to be told; none when that has been built anew since.
+    pub(super) mount: Option<MountId>,
     pub(super) ticket: RecordTicket,
     weight_bytes: usize,
     /// When the store got it.
@@ -89,7 +90,7 @@ impl Ledger {
 
     /// The store has got a record that was admitted.
     pub(super) fn sent(&mut self, mount: MountId, ticket: RecordTicket, weight_bytes: usize, at: Tick) {
-        self.waiting.push_back(Entry { mount, ticket, weight_bytes, at, refused: None });
+        self.waiting.push_back(Entry { mount: Some(mount), ticket, weight_bytes, at, refused: None });
         self.held += 1;
         self.bytes += weight_bytes;
         self.full |= self.held == self.held_max || self.bytes == self.bytes_max;
@@ -98,7 +99,7 @@ impl Ledger {
     /// A record was refused. Its turn to be told comes behind those that the store has; at once if the store may never answer for those, or if as
     /// many wait already as the store may have.
     pub(super) fn refuse(&mut self, mount: MountId, ticket: RecordTicket, why: Refusal, at: Tick) {
-        let entry = Entry { mount, ticket, weight_bytes: 0, at, refused: Some(why) };
+        let entry = Entry { mount: Some(mount), ticket, weight_bytes: 0, at, refused: Some(why) };
         if self.held == 0 || self.given_up || self.waiting.len() - self.held >= self.held_max {
             self.refused.push_back(entry);
         } else {
@@ -133,6 +134,14 @@ impl Ledger {
             Refusal::GivenUp => {
                 StoreError::Down(self.down.clone().unwrap_or_else(|| "it did not answer".into()))
             }
+        }
+    }
+
+    /// The contract of this mount is gone, and whoever comes after it never recorded any of this.
+    pub(super) fn forget(&mut self, mount: MountId) {
+        self.refused.retain(|entry| entry.mount != Some(mount));
+        for entry in self.waiting.iter_mut().filter(|entry| entry.mount == Some(mount)) {
+            entry.mount = None;
         }
     }
 

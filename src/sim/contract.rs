@@ -494,9 +494,14 @@ impl Contract for Actor {
     fn recorded(&mut self, fx: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
         let mut guard = open(&self.journal);
         let journal = &mut *guard;
+        let of_store = match outcome {
+            Ok(()) => true,
+            Err(StoreError::Rejected(why)) => why == "poison",
+            Err(_) => false,
+        };
         let is_true = match outcome {
             Ok(()) => journal.committed.contains(&ticket),
-            Err(StoreError::Rejected(why)) if why == "poison" => journal.poison.contains(&ticket),
+            Err(_) if of_store => journal.poison.contains(&ticket),
             Err(_) => !journal.committed.contains(&ticket),
         };
         if !is_true {
@@ -505,11 +510,9 @@ impl Contract for Actor {
         let mount = self.mount;
         let waiting = journal.tickets.entry(mount).or_default();
         match waiting.iter().position(|other| *other == ticket) {
-            // Of a contract before this one.
-            None if self.instance > 1 => {}
             None => journal.violated(format!("{ticket:?} was answered twice, or never given out")),
-            // What the store is too full to take is refused at once; what it took is answered in order.
-            Some(at) if at > 0 && !matches!(outcome, Err(StoreError::Down(_))) => {
+            // What never reached the store may be refused at once; what it took is answered in order.
+            Some(at) if at > 0 && of_store => {
                 journal.violated(format!("{ticket:?} was answered before others"));
             }
             Some(at) => {
