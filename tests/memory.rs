@@ -124,7 +124,7 @@ fn started(builder: Builder) -> (Server, SocketAddr, usize) {
 fn started_with(builder: Builder, limits: Limits) -> (Server, SocketAddr, usize) {
     let config = builder.limits(limits).listen("127.0.0.1:0").build().unwrap();
     let ceiling = config.memory_ceiling();
-    assert!(ceiling < 40 << 20, "{ceiling} bytes are no small server");
+    assert!(ceiling < 48 << 20, "{ceiling} bytes are no small server");
     let server = config.start().unwrap();
     let addr = server.local_addrs()[0];
     (server, addr, ceiling)
