@@ -52,7 +52,7 @@ pub use ground::{
     counters::Stats,
     error::{ConfigError, HeaderError, SendError, StartError},
     frame::{Message, Payload},
-    id::{ConnId, MountId, RecordTicket, TopicId},
+    id::{ConnId, EquipmentId, MountId, RecordTicket, TopicId},
     limits::Limits,
     time::{Now, Tick, Wall},
 };
@@ -65,6 +65,17 @@ pub use host::{
 };
 pub use hub::{
     identity::Identity,
+    tags::{
+        builder::TagsBuilder,
+        counts::TagCounts,
+        equipment::{Equipment, EquipmentStatus, Stale},
+        error::{TagDeclareError, TagWriteError},
+        handle::{Tag, TagId, TagType, TagWrite},
+        scan::{Staleness, TagLook, TagScan},
+        value::{TagKind, TagValue},
+        view::EquipmentView,
+        writer::Tags,
+    },
     topic::{Lag, Placing, SnapshotSource, Topic},
 };
 pub use runtime::thread::SchedulingPolicy;

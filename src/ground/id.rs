@@ -60,6 +60,12 @@ generational!(
     "topic"
 );
 
+generational!(
+    /// One equipment of a tag table, which keeps it for ever. Its generation is the table's number within the process, so that a handle of another table misses.
+    EquipmentId,
+    "equipment"
+);
+
 /// One mount (a contract at a path), in the order of mounting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MountId(pub(crate) u16);

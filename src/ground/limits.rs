@@ -205,6 +205,29 @@ pub(crate) const KEYS_PER_TOPIC_MAX: usize = 16 << 10;
 /// Bytes of one topic's latest values by key.
 pub(crate) const KEYED_BYTES_MAX: usize = 4 << 20;
 
+/// Equipment that a tag table can be built for.
+pub(crate) const EQUIPMENT_MAX: usize = 64 << 10;
+/// Tags that one equipment can have, beside the three that each has. A write copies all of them, so it bounds what a write takes.
+pub(crate) const TAGS_PER_EQUIPMENT_MAX: usize = 64;
+/// Writes in one update.
+pub(crate) const UPDATE_WRITES_MAX: usize = 128;
+const _: () = assert!(
+    UPDATE_WRITES_MAX >= TAGS_PER_EQUIPMENT_MAX + 4,
+    "an update may write every tag of an equipment, the three that each has, and its status"
+);
+/// Bytes of a text in a tag.
+pub(crate) const TAG_TEXT_BYTES_MAX: usize = 31;
+/// Bytes of an equipment's code, and of its name.
+pub(crate) const EQUIPMENT_TEXT_BYTES_MAX: usize = 256;
+/// Bytes of a tag's name.
+pub(crate) const TAG_NAME_BYTES_MAX: usize = 128;
+/// The shortest deadline after which equipment counts as stale.
+pub(crate) const STALE_AFTER_MIN: Duration = Duration::from_millis(100);
+/// Times in the shortest of these deadlines that the loop looks whether anything was written.
+pub(crate) const STALE_LOOKS: u32 = 4;
+const _: () =
+    assert!(STALE_AFTER_MIN.as_millis() / STALE_LOOKS as u128 >= 20, "or the loop would do little else");
+
 /// Room in the outlet that is left to lossless events. Below it, connections that feed them are not read, and events of the other classes
 /// wait or are dropped.
 pub(crate) const EVENTS_RESERVED: usize = 128;

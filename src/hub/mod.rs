@@ -7,4 +7,5 @@ pub(crate) mod identity;
 pub(crate) mod log;
 pub(crate) mod outbox;
 pub(crate) mod registry;
+pub(crate) mod tags;
 pub(crate) mod topic;

@@ -1,0 +1,18 @@
+//! The tag table: what control threads say of their equipment, and how the loop reads it. See `docs/design.md`, "The tag table".
+
+mod atomic;
+pub(crate) mod builder;
+pub(crate) mod counts;
+pub(crate) mod equipment;
+pub(crate) mod error;
+pub(crate) mod handle;
+mod record;
+pub(crate) mod scan;
+mod seen;
+mod table;
+#[cfg(test)]
+mod tests;
+mod triple;
+pub(crate) mod value;
+pub(crate) mod view;
+pub(crate) mod writer;

@@ -1,0 +1,180 @@
+//! The reader's side: what was written since the last look, and who has gone silent.
+
+use super::{
+    counts::TagCounts,
+    seen::{Life, Seen},
+    table::Table,
+    view::EquipmentView,
+};
+use crate::ground::{
+    id::EquipmentId,
+    limits::STALE_LOOKS,
+    time::{Now, Tick},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// Equipment that has become stale, or is written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Staleness {
+    /// Which.
+    pub equipment: EquipmentId,
+    /// Whether it is stale now.
+    pub stale: bool,
+}
+
+/// What a look at the table found, beside the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TagLook<'a> {
+    /// The look's number, from 1.
+    pub number: u64,
+    /// Who has become stale or came back since the last look, each told once.
+    pub staleness: &'a [Staleness],
+    /// Whether the host's source is lost, if that is otherwise than at the last look.
+    pub source_lost: Option<bool>,
+}
+
+/// The one reader of a tag table.
+///
+/// [`look`](Self::look) takes what was written; everything else tells what the last look found, and does not change meanwhile. It never waits for
+/// a writer, whatever that does.
+#[derive(Debug)]
+pub struct TagScan {
+    table: Arc<Table>,
+    /// By slot.
+    seen: Vec<Seen>,
+    looks: u64,
+    last_look: Tick,
+    /// The first deadline of those who are not stale.
+    next_due: Option<Tick>,
+    /// Of all deadlines.
+    shortest: Option<Duration>,
+    staleness: Vec<Staleness>,
+    source_lost: bool,
+    counts: TagCounts,
+    /// The table's own counters, as of the last look.
+    strays: u32,
+    declarations_refused: u32,
+}
+
+impl TagScan {
+    pub(super) fn new(table: Arc<Table>) -> Self {
+        let capacity = table.capacity();
+        Self {
+            table,
+            seen: Vec::with_capacity(capacity),
+            looks: 0,
+            last_look: Tick::ZERO,
+            next_due: None,
+            shortest: None,
+            staleness: Vec::with_capacity(capacity),
+            source_lost: false,
+            counts: TagCounts::default(),
+            strays: 0,
+            declarations_refused: 0,
+        }
+    }
+
+    /// Bytes of a reader of so much equipment, without its copies.
+    pub(super) fn bytes_for(capacity: usize) -> usize {
+        size_of::<Self>() + capacity * (size_of::<Seen>() + size_of::<Staleness>())
+    }
+
+    /// Looks at all equipment at time `now`, which must not go back. Work grows with the equipment declared and with what was written.
+    pub fn look(&mut self, now: Now) -> TagLook<'_> {
+        self.looks += 1;
+        self.last_look = now.tick;
+        self.staleness.clear();
+        self.next_due = None;
+        self.meet_newcomers(now);
+        for (seen, slot) in self.seen.iter_mut().zip(0..) {
+            if let Some(stale) = seen.look(now, self.looks) {
+                self.counts.equipment_staled += u64::from(stale);
+                self.staleness.push(Staleness { equipment: self.table.id(slot), stale });
+            }
+            self.next_due = earlier(self.next_due, seen.due());
+            let tally = seen.tallied();
+            self.counts.tag_writes_busy += u64::from(tally.busy);
+            self.counts.tag_writes_refused += u64::from(tally.refused);
+            self.counts.tag_values_not_finite += u64::from(tally.not_finite);
+        }
+        self.counts.tag_handles_unknown += since(&self.table.strays, &mut self.strays);
+        self.counts.tag_declarations_refused +=
+            since(&self.table.declarations_refused, &mut self.declarations_refused);
+        let lost = self.table.source_lost.load(Relaxed);
+        let turned = std::mem::replace(&mut self.source_lost, lost) != lost;
+        TagLook { number: self.looks, staleness: &self.staleness, source_lost: turned.then_some(lost) }
+    }
+
+    fn meet_newcomers(&mut self, now: Now) {
+        for slot in self.seen.len()..self.table.declared() {
+            let Some(record) = self.table.slot(slot) else { return };
+            self.shortest = earlier(self.shortest, record.stale);
+            self.seen.push(Seen::new(Arc::clone(record), now, self.looks));
+        }
+    }
+
+    /// When the next look is needed for staleness to show in time; `None` when no equipment seen can become stale. Equipment declared since the last
+    /// look makes it due at once.
+    pub fn next_deadline(&self) -> Option<Tick> {
+        if self.table.declared() > self.seen.len() {
+            return Some(self.last_look);
+        }
+        let look = self.shortest.map(|shortest| self.last_look + shortest / STALE_LOOKS);
+        earlier(look, self.next_due)
+    }
+
+    /// The number of the last look; 0 before the first.
+    pub fn looks(&self) -> u64 {
+        self.looks
+    }
+
+    /// Whether the host says that its source is lost.
+    pub fn source_lost(&self) -> bool {
+        self.source_lost
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> TagCounts {
+        self.counts
+    }
+
+    /// All equipment, in the order of declaration.
+    pub fn equipment(&self) -> impl Iterator<Item = EquipmentView<'_>> {
+        self.seen.iter().zip(0..).map(|(seen, slot)| EquipmentView { id: self.table.id(slot), seen })
+    }
+
+    /// The equipment that has changed after the look of this number: a value, a status, staleness, or that it is there.
+    pub fn changed_since(&self, look: u64) -> impl Iterator<Item = EquipmentView<'_>> {
+        self.equipment().filter(move |view| view.changed_in() > look)
+    }
+
+    /// One equipment, if a look has seen it.
+    pub fn view(&self, id: EquipmentId) -> Option<EquipmentView<'_>> {
+        self.table.record(id)?;
+        self.seen.get(id.index()).map(|seen| EquipmentView { id, seen })
+    }
+
+    /// How much equipment is stale.
+    pub fn stale(&self) -> usize {
+        self.seen.iter().filter(|seen| seen.life == Life::Stale).count()
+    }
+}
+
+/// What a counter that wraps has counted since it was `before`.
+fn since(counter: &AtomicU32, before: &mut u32) -> u64 {
+    let now = counter.load(Relaxed);
+    u64::from(now.wrapping_sub(std::mem::replace(before, now)))
+}
+
+/// The smaller of those that are there.
+fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.into_iter().chain(other).min()
+}
