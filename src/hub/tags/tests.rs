@@ -1,5 +1,8 @@
 //! The table as its two sides see it.
 
+#[cfg(loom)]
+mod models;
+
 use super::{
     counts::TagCounts,
     equipment::{Equipment, EquipmentStatus, Stale},

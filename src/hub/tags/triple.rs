@@ -6,6 +6,7 @@
 use super::atomic::{
     AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Watch,
 };
 use crossbeam_utils::CachePadded;
 
@@ -49,6 +50,7 @@ pub(super) struct Triple {
     hot: CachePadded<Hot>,
     /// The three copies, one after the other, each in whole lines.
     lines: Box<[Line]>,
+    watches: [Watch; 3],
 }
 
 /// The reader's copy. There is one for each [`Triple`], and one reader has it.
@@ -76,7 +78,7 @@ impl Triple {
             not_finite: AtomicU32::new(0),
         };
         let lines = (0..3 * words.div_ceil(LINE_WORDS)).map(|_| line()).collect();
-        Self { hot: CachePadded::new(hot), lines }
+        Self { hot: CachePadded::new(hot), lines, watches: Default::default() }
     }
 
     /// Bytes that the copies of `words` words take.
@@ -95,6 +97,10 @@ impl Triple {
         self.lines.get(from..from + lines).unwrap_or_default()
     }
 
+    fn watch(&self, index: u32) -> Option<&Watch> {
+        self.watches.get(index as usize)
+    }
+
     /// Claims the words, and puts what was published last into the copy to be filled. `None`, and counted, while another has them.
     pub(super) fn claim(&self) -> Option<Claim<'_>> {
         // Acquire: pairs with the release in `Claim::drop`. Not the weak form: that one fails without another writer.
@@ -105,6 +111,8 @@ impl Triple {
         let turn = self.hot.turn.load(Relaxed);
         let (back, last) = (turn & INDEX, turn >> 2 & INDEX);
         let claim = Claim { triple: self, back, copy: self.copy(back) };
+        self.watch(last).inspect(|copy| copy.reads());
+        self.watch(back).inspect(|copy| copy.writes());
         for (from, to) in self.copy(last).iter().zip(claim.copy) {
             for (from, to) in from.0.iter().zip(&to.0) {
                 to.store(from.load(Relaxed), Relaxed);
@@ -126,6 +134,7 @@ impl Triple {
                 each(word.load(Relaxed));
             }
         }
+        self.watch(front.0).inspect(|copy| copy.reads());
         true
     }
 
