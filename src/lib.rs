@@ -5,7 +5,8 @@
 //!
 //! [`Server::builder`] leads to a [`Server`]; a [`Contract`] is what speaks with the clients of one path, in [`Effects`]; a [`Handle`] is how the host speaks
 //! to both from any thread; [`Topic`]s are what is published to many. [`Event`]s, if asked for by an [`EventMask`], tell the host what happened. [`Route`]s serve plain
-//! HTTP on the same port, [`Gate`]s decide who comes in, a [`Store`] keeps what contracts record.
+//! HTTP on the same port, [`Gate`]s decide who comes in, a [`Store`] keeps what contracts record. [`Tags`] is how control threads write what their equipment does, without ever
+//! being held up.
 //!
 //! The example at [`Contract`] is complete.
 //!

@@ -213,3 +213,34 @@ fn writers_at_odds_are_busy_or_through() {
         assert_eq!(view.tags().last(), Some(("added", Some(late.into()))));
     }
 }
+
+/// Threads that declare take turns: all their tags find room, each its own.
+#[test]
+fn declarers_take_turns() {
+    const EACH: usize = if cfg!(miri) { 4 } else { 16 };
+    let shared = Equipment::new("E", "", Stale::never()).room_for_tags(4 * EACH);
+    let (tags, mut scan) = Tags::builder().equipment(shared).room(4 * EACH, 0).build().unwrap();
+    let id = tags.equipment("E").unwrap();
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let tags = &tags;
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let name = format!("{thread}.{n}");
+                    let tag = tags.add_tag::<str>(id, &name).unwrap();
+                    assert_eq!(tags.tag::<str>(id, &name), Ok(tag));
+                    let own = tags.declare(Equipment::new(&name, &name, Stale::never())).unwrap();
+                    assert_eq!(tags.equipment(&name), Some(own));
+                    // The others write as well, at the same moment perhaps.
+                    while tags.set(tag, &name) == Err(TagWriteError::Busy) {}
+                }
+            });
+        }
+    });
+    scan.look(Now::default());
+    let view = scan.view(id).unwrap();
+    assert_eq!(view.tags().count(), 4 * EACH);
+    assert!(view.tags().all(|(name, value)| value == Some(name.into())));
+    assert!(scan.equipment().skip(1).all(|view| view.name() == view.code()));
+    assert_eq!(scan.equipment().count(), 1 + 4 * EACH);
+}

@@ -79,7 +79,7 @@ impl Equipment {
         self
     }
 
-    /// With room for this many tags to be added later, beside those declared. Default 0: each takes 96 bytes whether or not it comes.
+    /// With room for this many tags to be added later, beside those declared. Default 0: each takes some 170 bytes whether or not it comes.
     #[must_use]
     pub const fn room_for_tags(mut self, tags: usize) -> Self {
         self.room = tags;

@@ -44,7 +44,8 @@ pub struct TagLook<'a> {
 /// The one reader of a tag table.
 ///
 /// [`look`](Self::look) takes what was written; everything else tells what the last look found, and does not change meanwhile. It never waits for
-/// a writer, whatever that does.
+/// a writer, whatever that does. Look by [`next_deadline`](Self::next_deadline) at the latest: a write that a late look finds counts as made just then, so
+/// equipment may pass for alive for as much longer.
 #[derive(Debug)]
 pub struct TagScan {
     table: Arc<Table>,

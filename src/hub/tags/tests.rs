@@ -192,6 +192,22 @@ fn status_follows_the_rule() {
 }
 
 #[test]
+fn words_are_those_of_the_wire_and_errors_name_the_way_out() {
+    use EquipmentStatus::{Disconnected, Error, Idle, Running, Stopped};
+    let words = [Running, Idle, Stopped, Error, Disconnected].map(|status| status.to_string());
+    assert_eq!(words, ["running", "idle", "stopped", "error", "disconnected"]);
+    let kinds = [TagKind::Bool, TagKind::I64, TagKind::F64, TagKind::Text].map(|kind| kind.to_string());
+    assert_eq!(kinds, ["bool", "i64", "f64", "text"]);
+    let wrong = TagWriteError::WrongKind { expected: TagKind::F64, given: TagKind::Text }.to_string();
+    assert!(wrong.contains("holds f64, not text"), "{wrong}");
+    let long = TagWriteError::TextTooLong { given: 40 }.to_string();
+    assert!(long.contains("40 bytes") && long.contains("up to 31"), "{long}");
+    assert!(TagWriteError::Busy.to_string().contains("next cycle"));
+    let full = TagDeclareError::Full { capacity: 7 }.to_string();
+    assert!(full.contains("7 equipment") && full.contains("more room"), "{full}");
+}
+
+#[test]
 fn last_updated_is_what_was_given_or_when_it_was_seen() {
     let mut p = press(Stale::never());
     p.scan.look(at(1));
