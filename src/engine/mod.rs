@@ -448,8 +448,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                     let due = if stands_still { now + interval } else { peer.heard + interval };
                     self.deadlines.set(queue::PING, slot, due);
                 } else {
-                    self.ping(slot);
+                    // First, since a ping that finds no room closes the connection, which has a deadline of its own then.
                     self.deadlines.set(queue::PONG, slot, now + self.limits.pong_wait);
+                    self.ping(slot);
                 }
             }
             queue::PONG => {
