@@ -77,6 +77,11 @@ pub(crate) struct Civil {
     pub(crate) milli: i64,
 }
 
+/// 0000-01-01T00:00:00.000Z.
+const YEAR_0: i64 = -62_167_219_200_000;
+/// The first moment whose year has five digits.
+const YEAR_10000: i64 = 253_402_300_800_000;
+
 impl Wall {
     /// The moment's date and time in UTC.
     pub(crate) fn civil(self) -> Civil {
@@ -104,9 +109,10 @@ impl Wall {
 }
 
 impl fmt::Display for Wall {
-    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, in UTC.
+    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, in UTC: 24 characters always, so a moment outside of the years 0 to 9999 shows as the nearest within.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Civil { year, month, day, hour, minute, second, milli, .. } = self.civil();
+        let shown = Wall(self.0.clamp(YEAR_0, YEAR_10000 - 1));
+        let Civil { year, month, day, hour, minute, second, milli, .. } = shown.civil();
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 }
@@ -133,9 +139,42 @@ mod tests {
             (1_703_123_456_789, "2023-12-21T01:50:56.789Z"),
             (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (YEAR_0, "0000-01-01T00:00:00.000Z"),
+            (YEAR_0 - 1, "0000-01-01T00:00:00.000Z"),
+            (YEAR_10000, "9999-12-31T23:59:59.999Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
+            (i64::MIN, "0000-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(Wall(millis).to_string(), text);
         }
+    }
+
+    /// Every day of the ten thousand years, counted up as a calendar on the wall is.
+    #[test]
+    fn wall_agrees_with_a_calendar() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let mut at = YEAR_0;
+        for year in 0..10_000 {
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let february = if leap { 29 } else { 28 };
+            for (month, days) in
+                [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].into_iter().enumerate()
+            {
+                for day in 1..=days {
+                    // The first, the last and any moment of a day; the ends of months more often than their middles.
+                    let in_day = [0, 86_399_999, rng.i64(0..86_400_000)][rng.usize(..3)];
+                    if day == 1 || day == days || rng.u8(..64) == 0 {
+                        let (h, m) = (in_day / 3_600_000, in_day / 60_000 % 60);
+                        let (s, ms) = (in_day / 1_000 % 60, in_day % 1_000);
+                        let month = month + 1;
+                        let text = format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z");
+                        assert_eq!(Wall(at + in_day).to_string(), text);
+                    }
+                    at += 86_400_000;
+                }
+            }
+        }
+        assert_eq!(at, YEAR_10000);
     }
 
     #[test]
