@@ -80,6 +80,8 @@ pub use hub::{
     topic::{Lag, Placing, SnapshotSource, Topic},
 };
 pub use runtime::thread::SchedulingPolicy;
+#[cfg(feature = "contracts")]
+pub use wire::json::check::JsonFault;
 pub use wire::{
     owned::OwnedRequest,
     request::{Method, Request},
@@ -97,6 +99,12 @@ pub mod fuzz {
     /// Request heads, targets and bodies: whatever the bytes, an answer that is known.
     pub fn head(data: &[u8]) {
         crate::wire::hostile::fuzz_head(data);
+    }
+
+    /// JSON: whatever the text, it is judged, compacted and read as a slow parser does.
+    #[cfg(feature = "contracts")]
+    pub fn json(data: &[u8]) {
+        crate::wire::json::fuzz_json(data);
     }
 }
 

@@ -149,6 +149,12 @@ pub(crate) const HEADERS_MAX: usize = 64;
 /// What a chunked request body may carry besides its data, in all: chunk extensions and trailers, which are read and
 /// thrown away. Clients send none; the bound keeps a body of few bytes from going on for ever.
 pub(crate) const CHUNK_EXTRA_BYTES_MAX: usize = 16 << 10;
+/// Arrays and objects within each other in a JSON text.
+#[cfg(feature = "contracts")]
+pub(crate) const JSON_DEPTH_MAX: usize = 128;
+/// Bytes of a client's own text that an error message quotes.
+#[cfg(feature = "contracts")]
+pub(crate) const QUOTE_BYTES_MAX: usize = 64;
 /// Path segments of a pattern.
 pub(crate) const SEGMENTS_MAX: usize = 16;
 /// Mounts and routes together.
