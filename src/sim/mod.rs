@@ -9,6 +9,8 @@
 //! breaks it, what the contracts answer, how slow host and store are. Each run ends at rest, where all that is owed to
 //! anyone must have arrived: the driver in [`world`] calls the engine only when its documentation says so,
 //! so what does not arrive is a wake-up that was lost.
+//!
+//! Beside it, [`transcript`] drives the same engine over perfect connections through what a file says.
 
 mod client;
 mod contract;
@@ -19,5 +21,7 @@ mod outage;
 mod ports;
 mod scenes;
 mod tests;
+#[cfg(feature = "contracts")]
+mod transcript;
 mod transport;
 mod world;
