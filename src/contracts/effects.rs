@@ -204,7 +204,8 @@ impl Effects {
         self.ops.push(Op::Republish { topic });
     }
 
-    /// When a topic was last published to, by anyone; `None`: never, or it is no more. What this call publishes counts when it returns.
+    /// When a topic was last published to, by anyone, notices left aside; `None`: never, or it is no more. What this call publishes counts when it
+    /// returns.
     pub fn published_at(&self, topic: TopicId) -> Option<Tick> {
         self.topics.published_at(topic)
     }

@@ -192,6 +192,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let outcome = board.publish(topic, publication, &mut maker, &mut self.stats);
         self.stats.contract_panics += maker.panics;
         match outcome {
+            // A notice is no news of the topic.
+            Ok(()) if publication.notice => {}
             Ok(()) => self.fx.topics.published(topic, self.now.tick),
             Err(Unpublished::Gone) if by_host => self.stats.commands_stale += 1,
             Err(Unpublished::Gone) => self.stats.effects_stale += 1,
