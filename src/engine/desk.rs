@@ -71,7 +71,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         };
         self.stats.requests += 1;
         let refused = self.peers.at(slot).and_then(|peer| peer.refused);
-        if let Some(cause) = refused {
+        let of_stop = self.stopping && refused.is_none_or(|cause| cause == RefusalCause::Stopping);
+        if of_stop && self.is_refused_by_contract(&head) {
+            self.dispatch(slot, bytes, &head, None, None);
+        } else if let Some(cause) = refused {
             let why = match cause {
                 RefusalCause::Address => "too many connections from this address; try again later",
                 RefusalCause::Stopping => "the server is stopping",
@@ -83,6 +86,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         } else {
             self.dispatch(slot, bytes, &head, None, None);
         }
+    }
+
+    /// Whether it is a contract that refuses this request while the server stops.
+    fn is_refused_by_contract(&self, head: &Head<'_>) -> bool {
+        let mount = self.target(head).0.mount();
+        mount.is_some_and(|mount| self.mounts[mount.index()].settings.refuses_while_stopping)
     }
 
     /// Looks a kept request at again, now that what it waited for is there.
@@ -254,6 +263,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     fn ask(&mut self, slot: u32, bytes: &[u8], mount: Option<MountId>, request: &Request<'_>) {
         let Some(peer) = self.peers.at(slot) else { return };
         let (conn, addr) = (peer.id, peer.addr);
+        if self.stopping {
+            self.refuse(slot, 503, "the server is stopping");
+            return;
+        }
         if !self.settings_events.contains(EventMask::ASKS) {
             log::warn!("a gate asks the host, but the event mask has no ASKS: refused");
             self.refuse(slot, 503, "nobody is there to decide about this connection");
@@ -445,6 +458,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.state_event(StateKey::Opened(slot), Event::Opened { conn, mount: id, client });
         }
         self.with_contract(id, |contract, fx| contract.opened(fx, conn, &hello));
+        if self.stopping {
+            // Unless the contract has just done so itself, in its own words.
+            self.stop_peer(slot);
+        }
     }
 
     // ---- routes and answers --------------------------------------------------------------------------

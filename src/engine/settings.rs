@@ -36,6 +36,8 @@ pub(crate) struct MountSettings {
     pub(crate) gate: Option<Foreign<dyn Gate>>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) connections_max: usize,
+    /// The contract words the refusal of whoever comes while the server stops.
+    pub(crate) refuses_while_stopping: bool,
 }
 
 /// One route, as configured.

@@ -44,6 +44,7 @@ pub struct MountOptions {
     gate: Option<Foreign<dyn Gate>>,
     subprotocols: Vec<String>,
     connections: Option<usize>,
+    refuses_while_stopping: bool,
 }
 
 impl MountOptions {
@@ -72,6 +73,14 @@ impl MountOptions {
         self.connections = Some(max);
         self
     }
+
+    /// While the server stops, the contract's [`admit`](crate::Contract::admit) is asked, so that it can refuse in its own words; whom it lets in is
+    /// closed with 1001 as soon as [`opened`](crate::Contract::opened) returns, if not by the contract itself. Default: 503, without asking.
+    #[must_use]
+    pub fn refuses_while_stopping(mut self) -> Self {
+        self.refuses_while_stopping = true;
+        self
+    }
 }
 
 impl fmt::Debug for MountOptions {
@@ -80,6 +89,7 @@ impl fmt::Debug for MountOptions {
             .field("gated", &self.gate.is_some())
             .field("subprotocols", &self.subprotocols)
             .field("connections", &self.connections)
+            .field("refuses_while_stopping", &self.refuses_while_stopping)
             .finish()
     }
 }
@@ -314,6 +324,7 @@ impl Builder {
                 gate: plan.options.gate,
                 subprotocols: plan.options.subprotocols,
                 connections_max: plan.options.connections.unwrap_or(usize::MAX),
+                refuses_while_stopping: plan.options.refuses_while_stopping,
             });
         }
         let mut plans = self.routes;

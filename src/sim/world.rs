@@ -811,6 +811,7 @@ fn serve(
             gate: if index == 1 { Some(Foreign::new(Box::new(gate))) } else { None },
             subprotocols: Vec::new(),
             connections_max: rng.usize(1..20),
+            refuses_while_stopping: rng.bool(),
         });
     }
     let mut routes = Vec::new();

@@ -41,7 +41,14 @@ pub(super) fn settings(
     let mounts = mounts.into_iter().enumerate().map(|(index, (pattern, factory))| {
         let (_, place) = router.place(Pattern::parse(&pattern).expect("a stage knows its pattern"));
         place.mount = Some(MountId(index as u16));
-        MountSettings { pattern, factory, gate: None, subprotocols: Vec::new(), connections_max: usize::MAX }
+        MountSettings {
+            pattern,
+            factory,
+            gate: None,
+            subprotocols: Vec::new(),
+            connections_max: usize::MAX,
+            refuses_while_stopping: true,
+        }
     });
     let mounts = mounts.collect();
     let events = EventMask::CONTRACTS;

@@ -116,7 +116,10 @@ fn what_is_true_passes() {
         @1100  D connects /parrot/
         @1100  D leaves
         @2000  server stops
-        @2000  A closes 1001 the server is stopping"#,
+        @2000  A closes 1001 the server is stopping
+        @2000  E connects /parrot
+        @2000  E closes 1001 the server is stopping
+        @2000  F connects /nothing -> 503"#,
     )
     .unwrap();
 }
