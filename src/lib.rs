@@ -34,6 +34,11 @@ mod runtime;
 mod sim;
 mod wire;
 
+#[cfg(feature = "contracts")]
+pub use contracts::topic_hub::{
+    config::{HubRefuse, HubResend, TopicClass, TopicHubConfig},
+    publications::HubError,
+};
 pub use contracts::{
     admission::Admission,
     contract::{Contract, ContractFactory, Hello, Setup, SnapshotMessages},
@@ -57,6 +62,8 @@ pub use ground::{
     limits::Limits,
     time::{Now, Tick, Wall},
 };
+#[cfg(feature = "contracts")]
+pub use host::hub::TopicHub;
 pub use host::{
     builder::{Builder, MountOptions},
     config::Config,

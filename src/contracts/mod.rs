@@ -7,3 +7,5 @@ pub(crate) mod gate;
 pub(crate) mod route;
 pub(crate) mod store;
 pub(crate) mod told;
+#[cfg(feature = "contracts")]
+pub(crate) mod topic_hub;

@@ -39,6 +39,13 @@ pub enum ConfigError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A topic hub that cannot be as it is described.
+    BadTopicHub {
+        /// Its pattern.
+        pattern: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
     /// A limit that makes no sense, alone or beside another.
     BadLimit {
         /// The field of [`Limits`](crate::Limits), or the setting of the builder.
@@ -63,6 +70,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "two topics are named {name:?}: give one of them another name")
             }
             Self::BadTopic { name, why } => write!(f, "topic {name:?}: {why}"),
+            Self::BadTopicHub { pattern, why } => write!(f, "topic hub {pattern:?}: {why}"),
             Self::BadLimit { name, why } => write!(f, "setting {name}: {why}"),
         }
     }

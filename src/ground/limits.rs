@@ -233,6 +233,15 @@ pub(crate) const STALE_AFTER_MIN: Duration = Duration::from_millis(100);
 pub(crate) const STALE_LOOKS: u32 = 4;
 const _: () =
     assert!(STALE_AFTER_MIN.as_millis() / STALE_LOOKS as u128 >= 20, "or the loop would do little else");
+/// Topics of one topic hub.
+#[cfg(feature = "contracts")]
+pub(crate) const HUB_TOPICS_MAX: usize = 1_024;
+/// Bytes of the name of a hub's topic.
+#[cfg(feature = "contracts")]
+pub(crate) const HUB_NAME_BYTES_MAX: usize = 64;
+/// Connections of one topic of a hub, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const HUB_CAP_DEFAULT: usize = 1_024;
 
 /// Room in the outlet that is left to lossless events. Below it, connections that feed them are not read, and events of the other classes
 /// wait or are dropped.

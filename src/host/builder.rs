@@ -1,6 +1,10 @@
 //! The builder: everything a host may choose, checked once.
 
+#[cfg(feature = "contracts")]
+use super::hub_plan::HubPlan;
 use super::{config::Config, server::Server};
+#[cfg(feature = "contracts")]
+use crate::contracts::topic_hub::config::TopicHubConfig;
 use crate::{
     contracts::{
         contract::ContractFactory,
@@ -116,6 +120,8 @@ pub struct Builder {
     routes: Vec<RoutePlan>,
     topics: Vec<(String, Topic)>,
     limits: Limits,
+    #[cfg(feature = "contracts")]
+    hubs: Vec<(HubPlan, MountOptions)>,
     connections: Option<usize>,
     events: EventMask,
     store: Option<Foreign<dyn Store>>,
@@ -136,6 +142,8 @@ impl Default for Builder {
             routes: Vec::new(),
             topics: Vec::new(),
             limits: Limits::default(),
+            #[cfg(feature = "contracts")]
+            hubs: Vec::new(),
             connections: None,
             events: EventMask::NONE,
             store: None,
@@ -232,6 +240,25 @@ impl Builder {
         self
     }
 
+    /// Mounts a topic hub at a path pattern with one parameter, such as `/ws/{topic}`: clients get the news of the topic they ask for, and the host
+    /// publishes through [`Server::topic_hub`]. A server has one at most.
+    #[cfg(feature = "contracts")]
+    pub fn topic_hub(self, pattern: impl Into<String>, config: TopicHubConfig) -> Self {
+        self.topic_hub_with(pattern, MountOptions::default(), config)
+    }
+
+    /// As [`topic_hub`](Self::topic_hub), with options.
+    #[cfg(feature = "contracts")]
+    pub fn topic_hub_with(
+        mut self,
+        pattern: impl Into<String>,
+        options: MountOptions,
+        config: TopicHubConfig,
+    ) -> Self {
+        self.hubs.push((HubPlan { pattern: pattern.into(), config }, options));
+        self
+    }
+
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -295,7 +322,10 @@ impl Builder {
     }
 
     /// Checks everything.
-    pub fn build(self) -> Result<Config, ConfigError> {
+    #[allow(unused_mut, reason = "without the built-in contracts")]
+    pub fn build(mut self) -> Result<Config, ConfigError> {
+        #[cfg(feature = "contracts")]
+        let hub = self.mount_hub()?;
         let limits = self.checked_limits()?;
         let addresses = parse_addresses(&self.listen)?;
         let topics = check_topics(&self.topics, &limits)?;
@@ -368,7 +398,27 @@ impl Builder {
                 topics,
                 records: false,
             },
+            #[cfg(feature = "contracts")]
+            hub,
         })
+    }
+
+    /// Turns the topic hub into a mount and its topics.
+    #[cfg(feature = "contracts")]
+    fn mount_hub(&mut self) -> Result<Option<HubPlan>, ConfigError> {
+        let mut hubs = std::mem::take(&mut self.hubs);
+        let Some((hub, options)) = hubs.pop() else { return Ok(None) };
+        if !hubs.is_empty() {
+            let why = "a server has one topic hub at most".into();
+            return Err(ConfigError::BadTopicHub { pattern: hub.pattern, why });
+        }
+        // As a pattern it is looked at with all others.
+        parse_pattern(&hub.pattern)?;
+        let (factory, topics) = hub.check()?;
+        self.topics.extend(topics);
+        let options = options.refuses_while_stopping();
+        self.mounts.push(MountPlan { pattern: hub.pattern.clone(), factory: Foreign::new(factory), options });
+        Ok(Some(hub))
     }
 
     /// Checks everything and starts the server. When this returns, it listens.

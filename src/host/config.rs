@@ -20,6 +20,8 @@ pub struct Config {
     pub(super) store: Option<Foreign<dyn Store>>,
     pub(super) thread: ThreadSettings,
     pub(super) settings: Settings,
+    #[cfg(feature = "contracts")]
+    pub(super) hub: Option<super::hub_plan::HubPlan>,
 }
 
 impl Config {

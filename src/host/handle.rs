@@ -33,6 +33,8 @@ pub struct Handle {
     pub(super) topics: Arc<[(String, TopicId, Topic)]>,
     pub(super) mounts: Arc<[String]>,
     pub(super) board: Arc<Board>,
+    #[cfg(feature = "contracts")]
+    pub(super) hub: Option<Arc<crate::contracts::topic_hub::publications::Publications>>,
 }
 
 impl Handle {
@@ -198,7 +200,7 @@ impl Handle {
         self.board.stats()
     }
 
-    fn spec(&self, topic: TopicId) -> Option<(usize, Topic)> {
+    pub(super) fn spec(&self, topic: TopicId) -> Option<(usize, Topic)> {
         let (at, (_, _, spec)) = self.topics.iter().enumerate().find(|(_, (_, id, _))| *id == topic)?;
         Some((at, *spec))
     }
@@ -225,7 +227,8 @@ impl Handle {
     }
 }
 
-fn too_large(spec: &Topic, payload: &Payload) -> Option<&'static str> {
+/// Whether a message is too large for its topic; also asked by those who must know before.
+pub(super) fn too_large(spec: &Topic, payload: &Payload) -> Option<&'static str> {
     let len = crate::ground::frame::frame_len(payload.len());
     (len > spec.frame_bytes_max())
         .then_some("the message is larger than a quarter of the topic's log: give the topic a larger log")

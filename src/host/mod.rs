@@ -4,4 +4,8 @@ pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod event;
 pub(crate) mod handle;
+#[cfg(feature = "contracts")]
+pub(crate) mod hub;
+#[cfg(feature = "contracts")]
+pub(crate) mod hub_plan;
 pub(crate) mod server;

@@ -75,7 +75,9 @@ impl Config {
 
 impl Server {
     fn start(config: Config) -> Result<Self, StartError> {
-        let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings } = config;
+        #[cfg(feature = "contracts")]
+        let hub = config.hub;
+        let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings, .. } = config;
         if cfg!(panic = "abort") {
             log::warn!(
                 "built with panic = \"abort\": a panic in a contract, gate, route or store ends the process, \
@@ -156,7 +158,15 @@ impl Server {
         let loop_thread = running.1.thread().id();
         threads.insert(0, running);
         Ok(Self {
-            handle: Handle { mailbox: sender, latest, topics, mounts, board },
+            handle: Handle {
+                #[cfg(feature = "contracts")]
+                hub: hub.and_then(|hub| hub.publications(&topics)).map(Arc::new),
+                mailbox: sender,
+                latest,
+                topics,
+                mounts,
+                board,
+            },
             events,
             reader: Mutex::new(reader.map(Foreign::new)),
             addresses,

@@ -67,6 +67,7 @@ impl Outage {
             gate: None,
             subprotocols: Vec::new(),
             connections_max: 1,
+            refuses_while_stopping: false,
         };
         let settings = Settings {
             limits,

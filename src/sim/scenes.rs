@@ -153,7 +153,14 @@ impl Stage {
             let pattern = format!("/{index}");
             place(&mut router, &pattern, &mut |place| place.mount = Some(MountId(index as u16)));
             let (gate, subprotocols, connections_max) = (None, Vec::new(), usize::MAX);
-            MountSettings { pattern, factory, gate, subprotocols, connections_max }
+            MountSettings {
+                pattern,
+                factory,
+                gate,
+                subprotocols,
+                connections_max,
+                refuses_while_stopping: false,
+            }
         });
         let mounts = mounts.collect();
         place(&mut router, "/wait", &mut |place| place.routes.push((Method::Get, 0)));

@@ -7,7 +7,6 @@ pub(crate) mod control;
 pub(crate) mod head;
 pub(crate) mod headers;
 #[cfg(feature = "contracts")]
-#[allow(dead_code, reason = "for the built-in contracts")]
 pub(crate) mod json;
 pub(crate) mod mask;
 pub(crate) mod owned;

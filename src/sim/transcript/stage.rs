@@ -9,6 +9,7 @@ use crate::{
         settings::{MountSettings, Settings},
     },
     ground::{
+        foreign::Foreign,
         id::{MountId, TopicId},
         limits::Limits,
     },
@@ -43,7 +44,7 @@ pub(super) fn settings(
         place.mount = Some(MountId(index as u16));
         MountSettings {
             pattern,
-            factory,
+            factory: Foreign::new(factory),
             gate: None,
             subprotocols: Vec::new(),
             connections_max: usize::MAX,

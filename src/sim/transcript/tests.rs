@@ -66,7 +66,10 @@ impl Stage for ParrotStage {
     fn host(&mut self, words: &str, _: &[(String, TopicId)]) -> Result<Vec<Command>, String> {
         let mount = crate::ground::id::MountId(0);
         match words {
-            "whistles" => Ok(vec![Command::Contract { mount, command: Box::new(()) }]),
+            "whistles" => Ok(vec![Command::Contract {
+                mount,
+                command: crate::ground::foreign::Foreign::new(Box::new(())),
+            }]),
             _ => Err("the parrot is deaf".into()),
         }
     }
