@@ -36,8 +36,10 @@ struct Recorder(Told);
 impl Contract for Recorder {
     fn message(&mut self, _: &mut Effects, _: ConnId, _: Message<'_>) {}
 
-    fn command(&mut self, fx: &mut Effects, _: Box<dyn Any + Send>) {
-        fx.record("stream", "key", b"payload");
+    fn command(&mut self, fx: &mut Effects, command: Box<dyn Any + Send>) {
+        for _ in 0..*command.downcast::<usize>().unwrap() {
+            fx.record("stream", "key", b"payload");
+        }
     }
 
     fn recorded(&mut self, _: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
@@ -91,7 +93,11 @@ impl Outage {
     }
 
     fn record(&mut self, at: u64) {
-        let command = Foreign::<dyn Any + Send>::new(Box::new(()));
+        self.records(at, 1);
+    }
+
+    fn records(&mut self, at: u64, count: usize) {
+        let command = Foreign::<dyn Any + Send>::new(Box::new(count));
         self.at(at, |engine| engine.command(Command::Contract { mount: MountId(0), command }));
     }
 
@@ -137,11 +143,15 @@ fn a_store_that_is_down_is_given_up_after_ten_seconds_and_heals_by_itself() {
 #[test]
 fn a_store_that_says_nothing_is_spoken_for() {
     let mut outage = Outage::new(1);
-    outage.record(0);
-    outage.record(1);
+    outage.records(0, 2);
     assert!(outage.told().is_empty(), "the refusal waits for its turn");
+    // What comes now waits with the mount, until it is clear that the store does not answer.
+    outage.record(1);
+    assert_eq!(outage.engine.stats().records_refused, 1);
     outage.at(10, |_| {});
     assert_eq!(outage.event(), Some((false, "it has answered nothing for 10 s".into())));
+    outage.at(11, |_| {});
+    assert_eq!(outage.told(), [(3, down("it has answered nothing for 10 s"))]);
     outage.at(20, |engine| engine.recorded(RecordTicket(1), Ok(())));
     assert_eq!(outage.told(), [(1, Ok(())), (2, down("its queue is full"))]);
     assert_eq!(outage.event(), Some((true, String::new())));
