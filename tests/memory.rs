@@ -8,12 +8,11 @@
 mod support;
 
 use andon::{
-    Builder, Effects, Equipment, Event, EventMask, Limits, Message, Now, Record, SendError, Server, Setup,
-    Stale, Stopped, Store, StoreError, TagKind, TagWrite, TagWriteError, Tags, Topic, Wall,
+    Builder, Effects, Event, EventMask, Limits, Message, Record, SendError, Server, Setup, Stopped, Store,
+    StoreError, Topic,
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
     net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -33,13 +32,7 @@ struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-thread_local! {
-    /// Allocations of this thread.
-    static MADE: Cell<usize> = const { Cell::new(0) };
-}
-
 fn grew(bytes: usize) {
-    MADE.set(MADE.get() + 1);
     PEAK.fetch_max(NOW.fetch_add(bytes, Relaxed) + bytes, Relaxed);
 }
 
@@ -517,60 +510,4 @@ fn records_that_the_store_never_answers_for() {
     let (unanswered, told) = (stats.records_unanswered as usize, told.load(Relaxed));
     assert_eq!(told + unanswered, stats.messages_in as usize + 3 * RECORDS, "every record is accounted for");
     drop(release);
-}
-
-#[test]
-fn a_full_tag_table_keeps_its_ceiling() {
-    let described = |room: usize| {
-        let press = Equipment::new("press", "name", Stale::never()).tag("speed", TagKind::F64);
-        let wide = (0..20).fold(Equipment::new("wide", "", Stale::never()), |wide, n| {
-            wide.tag(format!("a tag of some length, number {n}"), TagKind::Text)
-        });
-        Tags::builder().equipment(press).equipment(wide.room_for_tags(4)).room(room, 8)
-    };
-    // The last is just beyond what a hash table of the next smaller size takes.
-    for room in [0, 1, 2, 100, 895] {
-        let ceiling = described(room).memory_ceiling();
-        let builder = described(room);
-        let meter = Meter::start();
-        let (tags, mut scan) = builder.build().unwrap();
-        let wide = tags.equipment("wide").unwrap();
-        for n in 0..4 {
-            tags.add_tag::<str>(wide, &format!("{n:->128}")).unwrap();
-        }
-        for n in 0..room {
-            let new = Equipment::new(format!("{n:->256}"), format!("{n:->256}"), Stale::never());
-            let id = tags.declare(new.room_for_tags(8)).unwrap();
-            for tag in 0..8 {
-                tags.add_tag::<str>(id, &format!("{tag:->128}")).unwrap();
-            }
-            tags.touch(id).unwrap();
-        }
-        scan.look(Now::default());
-        // What was in hand while one equipment was described is not the table's.
-        meter.judge(ceiling + (8 << 10), ceiling * 3 / 5);
-    }
-}
-
-#[test]
-fn a_tag_write_allocates_nothing() {
-    let press = Equipment::new("press", "", Stale::never()).tag("a", TagKind::F64).tag("b", TagKind::Text);
-    let (tags, mut scan) = Tags::builder().equipment(press).build().unwrap();
-    let id = tags.equipment("press").unwrap();
-    let (a, b) = (tags.tag::<f64>(id, "a").unwrap(), tags.tag::<str>(id, "b").unwrap());
-    let stranger = andon::EquipmentId::from_bits(u64::MAX);
-    scan.look(Now::default());
-    let before = MADE.get();
-    for n in 0..100 {
-        tags.set(a, f64::from(n)).unwrap();
-        tags.set(a, f64::NAN).unwrap();
-        tags.set_at(Wall::from_millis(1), b, "some text").unwrap();
-        tags.update(id, &[id.error_tag().to(true), a.to(1.0), TagWrite::status(id, None)]).unwrap();
-        assert_eq!(tags.touch(stranger), Err(TagWriteError::UnknownEquipment));
-        assert!(tags.set(b, "a text that is longer than a tag holds").is_err());
-        tags.source_lost();
-        // Neither does a look: the loop has better things to do, too.
-        scan.look(Now::default());
-    }
-    assert_eq!(MADE.get(), before);
 }
