@@ -35,6 +35,8 @@ mod sim;
 mod wire;
 
 #[cfg(feature = "contracts")]
+pub use contracts::equipment_monitor::EquipmentMonitor;
+#[cfg(feature = "contracts")]
 pub use contracts::topic_hub::{
     config::{HubRefuse, HubResend, TopicClass, TopicHubConfig},
     publications::HubError,
@@ -46,7 +48,7 @@ pub use contracts::{
     gate::{Gate, Verdict},
     route::{Reply, Route, RouteContext},
     store::{MemoryStore, Page, Position, Query, Record, Store, StoreError, StoreReader},
-    told::{EventBody, HubEvent},
+    told::{EventBody, HubEvent, MonitorEvent},
 };
 pub use engine::{
     command::Decision,

@@ -3,6 +3,8 @@
 pub(crate) mod admission;
 pub(crate) mod contract;
 pub(crate) mod effects;
+#[cfg(feature = "contracts")]
+pub(crate) mod equipment_monitor;
 pub(crate) mod gate;
 pub(crate) mod route;
 pub(crate) mod store;

@@ -1,6 +1,6 @@
 //! What contracts tell the host.
 
-use crate::ground::frame::Payload;
+use crate::ground::{frame::Payload, id::EquipmentId};
 
 /// What an [`Event::Contract`](crate::Event::Contract) says: a contract of yours tells what it likes, the built-in ones tell what their own
 /// types name.
@@ -11,6 +11,23 @@ pub enum EventBody {
     Custom(Payload),
     /// A topic hub.
     Hub(HubEvent),
+    /// An equipment monitor.
+    Monitor(MonitorEvent),
+}
+
+/// What an equipment monitor tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MonitorEvent {
+    /// The host has not written to equipment within its deadline, so it is shown as disconnected; or it is written again. State, by equipment.
+    Staleness {
+        /// Which.
+        equipment: EquipmentId,
+        /// Its code.
+        code: Box<str>,
+        /// Whether it is stale now.
+        stale: bool,
+    },
 }
 
 /// What a topic hub tells.
@@ -31,6 +48,7 @@ impl EventBody {
         match self {
             Self::Custom(payload) => payload.len(),
             Self::Hub(HubEvent::Refresh { topic }) => topic.len(),
+            Self::Monitor(MonitorEvent::Staleness { code, .. }) => code.len(),
         }
     }
 }
@@ -38,6 +56,12 @@ impl EventBody {
 impl From<HubEvent> for EventBody {
     fn from(event: HubEvent) -> Self {
         Self::Hub(event)
+    }
+}
+
+impl From<MonitorEvent> for EventBody {
+    fn from(event: MonitorEvent) -> Self {
+        Self::Monitor(event)
     }
 }
 

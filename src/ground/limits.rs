@@ -279,3 +279,33 @@ pub(crate) const REPORTS_PER_TURN: usize = 64;
 pub(crate) const RECORD_BATCH_MAX: usize = 1_000;
 /// Refusals of records that may wait to be told at once: with more, a connection is not read any further before they are.
 pub(crate) const REFUSALS_MAX: usize = 1_024;
+
+/// Different views of one equipment monitor.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_VIEWS_MAX: usize = 64;
+/// The shortest period of a monitor.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_PERIOD_MIN: Duration = Duration::from_millis(10);
+/// Full messages that a view's log holds, when they are small, and when they are large.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_MESSAGES_HELD: usize = 16;
+/// The same of messages larger than [`MONITOR_MESSAGE_LARGE`].
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_LARGE_HELD: usize = 5;
+#[cfg(feature = "contracts")]
+const _: () = assert!(MONITOR_LARGE_HELD > 4, "a message is at most a quarter of its log");
+/// A full message of a monitor that counts as large.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_MESSAGE_LARGE: usize = 128 << 10;
+/// What a view's full message may grow by beside half of itself.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_MESSAGE_SPARE: usize = 1 << 10;
+/// How long a view that nobody watches is kept for those who come back.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_VIEW_LINGER: Duration = Duration::from_secs(10);
+/// Messages of a view without a number of their own, whose places are remembered so that gaps are named exactly.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_ASIDES_MAX: usize = 256;
+/// A newcomer's look at the tag table is shared by all who come within this time.
+#[cfg(feature = "contracts")]
+pub(crate) const MONITOR_LOOK_SHARED: Duration = Duration::from_millis(2);

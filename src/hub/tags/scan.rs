@@ -163,6 +163,13 @@ impl TagScan {
         self.seen.get(id.index()).map(|seen| EquipmentView { id, seen })
     }
 
+    /// The equipment in this slot, if a look has seen it.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn at(&self, slot: u32) -> Option<EquipmentView<'_>> {
+        let seen = self.seen.get(slot as usize)?;
+        Some(EquipmentView { id: self.table.id(slot), seen })
+    }
+
     /// How much equipment is stale.
     pub fn stale(&self) -> usize {
         self.seen.iter().filter(|seen| seen.life == Life::Stale).count()

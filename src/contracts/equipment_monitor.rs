@@ -1,0 +1,127 @@
+//! The equipment monitor: a tag table, shown to whoever watches.
+//!
+//! Every client of the mount belongs to a *view*: what it asked for in its query, or what everyone gets. Clients that want the same share one view, with
+//! one topic and one encoding. The contract looks at the tag table when a view is due, and when equipment may have gone stale; it sleeps in between.
+
+mod fragments;
+mod messages;
+mod monitor;
+mod query;
+mod view;
+
+use self::monitor::Monitor;
+use super::contract::{Contract, ContractFactory, Setup};
+use crate::{
+    ground::limits::{
+        LOG_BYTES_MIN, MONITOR_LARGE_HELD, MONITOR_MESSAGE_LARGE, MONITOR_MESSAGES_HELD, MONITOR_PERIOD_MIN,
+        MONITOR_VIEWS_MAX,
+    },
+    hub::tags::scan::TagScan,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// How an equipment monitor behaves.
+#[derive(Debug, Clone)]
+struct Settings {
+    period: Duration,
+    /// At most one message in this time to those who want changes as they are seen; `None`: they get them each period.
+    on_change: Option<Duration>,
+    scan_every: Duration,
+    views: usize,
+}
+
+/// The equipment monitor as a contract, to be mounted: it shows a tag table to its clients, all of it each period, and to those who ask for it in their
+/// query, a part, another rate, or only what changes.
+///
+/// | query | gives |
+/// | --- | --- |
+/// | none | `connection_status` with all equipment, then `equipment_status` each period |
+/// | `rate=5` | the same so many times a second: 0.2, 0.5, 1, 2, 5, 10, 20 or 50, the next lower one |
+/// | `equipment=A,B` | of these only |
+/// | `mode=changes` | one `equipment_status`, then `equipment_changes` with what has changed, numbered by `seq`; a client that is too slow gets a `gap` and a full `equipment_status` |
+///
+/// ```
+/// use andon::{Equipment, EquipmentMonitor, Server, Stale, Tags};
+/// use std::time::Duration;
+///
+/// let (tags, scan) = Tags::builder()
+///     .equipment(Equipment::new("KRCWO12ELOA101", "Upper 로봇 용접", Stale::after(Duration::from_secs(5))))
+///     .build()?;
+/// let robot = tags.equipment("KRCWO12ELOA101").expect("declared above");
+/// let server = Server::builder()
+///     .listen("127.0.0.1:0")
+///     .mount("/ws/monitor", EquipmentMonitor::new(scan))
+///     .start()?;
+/// // From any thread, a control loop among them: no lock, no allocation, no system call.
+/// tags.touch(robot)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A clone shows the same table; mounted at another path, it may have other settings.
+#[derive(Clone)]
+#[must_use = "a monitor shows nothing until it is mounted"]
+pub struct EquipmentMonitor {
+    /// Used by contracts on the loop's thread only, one at a time, so that nobody ever waits for it.
+    scan: Arc<Mutex<TagScan>>,
+    settings: Settings,
+}
+
+impl EquipmentMonitor {
+    /// Shows the table that this scan reads.
+    pub fn new(scan: TagScan) -> Self {
+        let settings = Settings {
+            period: Duration::from_secs(1),
+            on_change: None,
+            scan_every: Duration::from_millis(2),
+            views: MONITOR_VIEWS_MAX,
+        };
+        Self { scan: Arc::new(Mutex::new(scan)), settings }
+    }
+
+    /// How often everyone who asks for nothing else gets everything. Default 1 s, at least 10 ms.
+    pub fn period(mut self, period: Duration) -> Self {
+        self.settings.period = period.max(MONITOR_PERIOD_MIN);
+        self
+    }
+
+    /// Sends changes as they are seen to those who ask for `mode=changes` without a `rate`, at most once in `min_interval`. While there is such a client the
+    /// table is looked at every [`scan_every`](Self::scan_every). Default: they get them each period.
+    pub fn on_change(mut self, min_interval: Duration) -> Self {
+        self.settings.on_change = Some(min_interval);
+        self
+    }
+
+    /// How often the table is looked at for [`on_change`](Self::on_change). Default 2 ms, at least 100 µs.
+    pub fn scan_every(mut self, interval: Duration) -> Self {
+        self.settings.scan_every = interval.max(Duration::from_micros(100));
+        self
+    }
+
+    /// How many different views there may be at once; whoever asks for one more gets 503. Default and most: 64.
+    pub fn views(mut self, max: usize) -> Self {
+        self.settings.views = max.clamp(1, MONITOR_VIEWS_MAX);
+        self
+    }
+}
+
+impl ContractFactory for EquipmentMonitor {
+    fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract> {
+        Box::new(Monitor::new(Arc::clone(&self.scan), self.settings.clone(), setup.effects()))
+    }
+}
+
+impl fmt::Debug for EquipmentMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EquipmentMonitor").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Bytes of the log of a view whose full message takes `message_bytes`.
+fn log_bytes(message_bytes: usize) -> usize {
+    let held = if message_bytes > MONITOR_MESSAGE_LARGE { MONITOR_LARGE_HELD } else { MONITOR_MESSAGES_HELD };
+    message_bytes.saturating_mul(held).max(LOG_BYTES_MIN)
+}

@@ -1,0 +1,413 @@
+//! The contract.
+
+use super::{
+    Settings,
+    fragments::{Fragments, slot},
+    log_bytes,
+    messages::{self, Connection},
+    query::{Pace, Wish},
+    view::View,
+};
+use crate::{
+    contracts::{
+        admission::Admission,
+        contract::{Contract, Hello, SnapshotMessages},
+        effects::{Count, Effects, EventClass},
+        told::MonitorEvent,
+    },
+    ground::{
+        close::{CloseCode, Closed},
+        frame::{HEADER_MAX, Message},
+        id::{ConnId, TopicId},
+        limits::{MONITOR_LOOK_SHARED, MONITOR_MESSAGE_SPARE, MONITOR_VIEW_LINGER},
+        time::{Now, Tick},
+    },
+    hub::{
+        tags::scan::TagScan,
+        topic::{Lag, Placing, SnapshotSource, Topic},
+    },
+    wire::{json::object::Object, response::Response},
+};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// See the module.
+pub(super) struct Monitor {
+    scan: Arc<Mutex<TagScan>>,
+    settings: Settings,
+    /// When periods began to be counted.
+    began: Tick,
+    views: Vec<Option<View>>,
+    view_of: HashMap<ConnId, usize>,
+    fragments: Fragments,
+    /// The last look at the table of which views were told.
+    seen: u64,
+    seen_at: Tick,
+    source_lost: bool,
+    stopping: bool,
+    message: String,
+}
+
+impl Monitor {
+    pub(super) fn new(scan: Arc<Mutex<TagScan>>, settings: Settings, fx: &mut Effects) -> Self {
+        let now = fx.now();
+        let mut this = Self {
+            scan,
+            settings,
+            began: now.tick,
+            views: Vec::new(),
+            view_of: HashMap::new(),
+            fragments: Fragments::new(now.wall),
+            seen: 0,
+            seen_at: now.tick,
+            source_lost: false,
+            stopping: false,
+            message: String::new(),
+        };
+        this.look(fx);
+        this.arm(fx);
+        this
+    }
+
+    /// Looks at the table, and tells the host and the views what it finds.
+    fn look(&mut self, fx: &mut Effects) {
+        let mut scan = lock(&self.scan);
+        let staleness = scan.look(fx.now()).staleness.to_vec();
+        for told in staleness {
+            let Some(view) = scan.view(told.equipment) else { continue };
+            let event = MonitorEvent::Staleness {
+                equipment: told.equipment,
+                code: view.code().into(),
+                stale: told.stale,
+            };
+            fx.event(EventClass::State, slot(told.equipment) as u64, None, event);
+        }
+        let mut told: Vec<_> =
+            self.views.iter_mut().flatten().filter(|view| view.wish.changes && view.clients > 0).collect();
+        if !told.is_empty() {
+            for equipment in scan.changed_since(self.seen) {
+                let slot = slot(equipment.id()) as u32;
+                told.iter_mut().filter(|view| view.shows(slot)).for_each(|view| view.changed(slot));
+            }
+        }
+        (self.seen, self.seen_at) = (scan.looks(), fx.now().tick);
+        let lost = scan.source_lost();
+        drop(scan);
+        if lost != self.source_lost {
+            self.source_lost = lost;
+            self.tell_all(fx, if lost { Connection::SourceLost } else { Connection::SourceBack });
+        }
+    }
+
+    /// Says one thing to all clients.
+    fn tell_all(&mut self, fx: &mut Effects, status: Connection) {
+        messages::connection(fx.now().wall, status, None::<fn(&mut String)>, &mut self.message);
+        for view in self.views.iter_mut().flatten().filter(|view| view.clients > 0) {
+            fx.publish(view.topic, self.message.as_str());
+            if !view.aside() {
+                fx.count(Count::Bound);
+            }
+        }
+    }
+
+    /// Publishes what is due.
+    fn publish_due(&mut self, fx: &mut Effects) {
+        let now = fx.now();
+        let scan = lock(&self.scan);
+        let mut outgrown = Vec::new();
+        for (index, view) in self.views.iter_mut().enumerate() {
+            let Some(view) = view else { continue };
+            if view.clients == 0 || view.next > now.tick {
+                continue;
+            }
+            let (fragments, out) = (&mut self.fragments, &mut self.message);
+            if view.wish.changes {
+                match view.wish.pace {
+                    Pace::Every(period) => view.next = next_tick(self.began, period, now.tick),
+                    Pace::OnChange(min_interval) if !view.pending.is_empty() => {
+                        view.next = now.tick + min_interval;
+                    }
+                    Pace::OnChange(_) => {}
+                }
+                if view.pending.is_empty() {
+                    continue;
+                }
+                let changed = view.pending.iter().filter_map(|&slot| scan.at(slot));
+                messages::changes(
+                    now.wall,
+                    view.seq + 1,
+                    |out| messages::list(changed, fragments, scan.looks(), out),
+                    out,
+                );
+                if out.len() > view.message_max {
+                    outgrown.push(index);
+                    continue;
+                }
+                view.seq += 1;
+                view.told();
+                view.numbered();
+            } else {
+                if let Pace::Every(period) = view.wish.pace {
+                    view.next = next_tick(self.began, period, now.tick);
+                }
+                let all = messages::select(&scan, view.wish.equipment.as_deref());
+                messages::status(
+                    now.wall,
+                    None,
+                    |out| messages::list(all, fragments, scan.looks(), out),
+                    out,
+                );
+                if out.len() > view.message_max {
+                    outgrown.push(index);
+                    continue;
+                }
+            }
+            fx.publish(view.topic, out.as_str());
+        }
+        drop(scan);
+        for index in outgrown {
+            self.enlarge(fx, index);
+        }
+    }
+
+    /// Asks to be called when something is due.
+    fn arm(&mut self, fx: &mut Effects) {
+        let now = fx.now().tick;
+        let views = self.views.iter().flatten().map(|view| match view.wish.pace {
+            _ if view.clients == 0 => view.idle_since + MONITOR_VIEW_LINGER,
+            Pace::Every(_) => view.next,
+            Pace::OnChange(_) => (now + self.settings.scan_every).max(if view.pending.is_empty() {
+                Tick::ZERO
+            } else {
+                view.next
+            }),
+        });
+        let due = views.chain(lock(&self.scan).next_deadline()).min();
+        fx.arm(due.filter(|_| !self.stopping));
+    }
+
+    /// The view of this wish, made if need be.
+    fn view(&mut self, fx: &mut Effects, wish: Wish) -> Result<usize, Response> {
+        let there = |view: &Option<View>| view.as_ref().is_some_and(|view| view.wish == wish);
+        if let Some(index) = self.views.iter().position(there) {
+            return Ok(index);
+        }
+        let index = match self.free_place(fx) {
+            Some(index) => index,
+            None if self.views.len() < self.settings.views => {
+                self.views.push(None);
+                self.views.len() - 1
+            }
+            None => {
+                fx.count(Count::Bound);
+                return Err(busy(
+                    "there are as many different views as this path shows; ask for one that others have",
+                ));
+            }
+        };
+        let all = self.measure(&wish);
+        match declare(fx, &wish, all) {
+            Some(topic) => {
+                self.views[index] = Some(View::new(wish, topic, fx.now().tick));
+                Ok(index)
+            }
+            None => Err(busy("there is no room for another view; ask for one that others have")),
+        }
+    }
+
+    /// Moves a view to a larger topic: equipment or tags have been added, and a message no longer fits. All of it is told there once.
+    fn enlarge(&mut self, fx: &mut Effects, index: usize) {
+        let Some(wish) = self.views[index].as_ref().map(|view| view.wish.clone()) else { return };
+        let all = self.measure(&wish);
+        let Some(topic) = declare(fx, &wish, all) else { return };
+        let Some(view) = self.views[index].as_mut() else { return };
+        fx.retire(view.topic);
+        view.moved(topic);
+        for (conn, _) in self.view_of.iter().filter(|(_, at)| **at == index) {
+            fx.subscribe_from_now(*conn, view.topic);
+        }
+        let scan = lock(&self.scan);
+        let (fragments, look) = (&mut self.fragments, scan.looks());
+        let all = messages::select(&scan, wish.equipment.as_deref());
+        let seq = wish.changes.then_some(view.seq);
+        let all = |out: &mut String| messages::list(all, fragments, look, out);
+        messages::status(fx.now().wall, seq, all, &mut self.message);
+        fx.publish(view.topic, self.message.as_str());
+        view.aside();
+        view.told();
+    }
+
+    /// A place for a view: one that is empty, or whose view nobody watches.
+    fn free_place(&mut self, fx: &mut Effects) -> Option<usize> {
+        if let Some(index) = self.views.iter().position(Option::is_none) {
+            return Some(index);
+        }
+        let idle = |view: &Option<View>| view.as_ref().is_some_and(|view| view.clients == 0);
+        let index = self.views.iter().position(idle)?;
+        self.retire(fx, index);
+        Some(index)
+    }
+
+    fn retire(&mut self, fx: &mut Effects, index: usize) {
+        if let Some(view) = self.views[index].take() {
+            fx.retire(view.topic);
+        }
+    }
+
+    /// How long a message with all equipment of a wish is now, with some room for it to grow.
+    fn measure(&mut self, wish: &Wish) -> usize {
+        let scan = lock(&self.scan);
+        let all = messages::select(&scan, wish.equipment.as_deref());
+        let bytes: usize = all.map(|view| self.fragments.of(&view, scan.looks()).len() + 1).sum();
+        bytes + bytes / 2 + MONITOR_MESSAGE_SPARE
+    }
+
+    fn wish(&self, hello: &Hello<'_>) -> Result<Wish, Response> {
+        Wish::of(hello.request, &self.settings, &lock(&self.scan))
+    }
+}
+
+impl Contract for Monitor {
+    fn admit(&mut self, fx: &mut Effects, _: ConnId, hello: &Hello<'_>) -> Result<Admission, Response> {
+        // Equipment that was declared a moment ago may be asked for, and is to be shown as it is.
+        if fx.now().tick >= self.seen_at + MONITOR_LOOK_SHARED {
+            self.look(fx);
+        }
+        let wish = self.wish(hello)?;
+        let view = self.view(fx, wish);
+        self.arm(fx);
+        view.map(|_| Admission::new())
+    }
+
+    fn opened(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) {
+        let view = self.wish(hello).and_then(|wish| self.view(fx, wish));
+        let Some((index, view)) = view.ok().and_then(|index| Some((index, self.views[index].as_mut()?)))
+        else {
+            // What was promised at the admission is there still, so this does not come about.
+            fx.close(peer, CloseCode::TRY_AGAIN, "the view is gone; try again");
+            return;
+        };
+        if view.clients == 0 {
+            // What nobody was told of is in the snapshot.
+            view.told();
+            view.next = match view.wish.pace {
+                Pace::Every(period) => next_tick(self.began, period, fx.now().tick),
+                Pace::OnChange(_) => fx.now().tick,
+            };
+        }
+        view.clients += 1;
+        fx.subscribe(peer, view.topic);
+        self.view_of.insert(peer, index);
+        self.arm(fx);
+    }
+
+    fn message(&mut self, fx: &mut Effects, peer: ConnId, message: Message<'_>) {
+        let said = match message {
+            Message::Text(text) => {
+                Object::read(text, ["type"]).and_then(|object| object.required_string("type"))
+            }
+            Message::Binary(_) => return fx.count(Count::Ignored),
+        };
+        match said.as_deref() {
+            Ok("ping") => {
+                messages::pong(fx.now().wall, &mut self.message);
+                fx.send(peer, self.message.as_str());
+            }
+            _ => fx.count(Count::Ignored),
+        }
+    }
+
+    fn closed(&mut self, fx: &mut Effects, peer: ConnId, _: Closed) {
+        if let Some(view) = self.view_of.remove(&peer).and_then(|index| self.views[index].as_mut()) {
+            view.clients -= 1;
+            view.idle_since = fx.now().tick;
+            self.arm(fx);
+        }
+    }
+
+    fn deadline(&mut self, fx: &mut Effects) {
+        self.look(fx);
+        self.publish_due(fx);
+        for index in 0..self.views.len() {
+            let idle = self.views[index].as_ref().filter(|view| view.clients == 0);
+            if idle.is_some_and(|view| fx.now().tick >= view.idle_since + MONITOR_VIEW_LINGER) {
+                self.retire(fx, index);
+            }
+        }
+        self.arm(fx);
+    }
+
+    fn snapshot(&mut self, now: Now, topic: TopicId, placing: Placing, out: &mut SnapshotMessages) {
+        let Some(view) = self.views.iter().flatten().find(|view| view.topic == topic) else { return };
+        let scan = lock(&self.scan);
+        let look = scan.looks();
+        let (fragments, message) = (&mut self.fragments, &mut self.message);
+        let slots = view.wish.equipment.as_deref();
+        if placing == Placing::Newcomer {
+            let all = |out: &mut String| messages::list(messages::select(&scan, slots), fragments, look, out);
+            messages::connection(now.wall, Connection::Connected, Some(all), message);
+            out.push(message.as_str());
+            if self.source_lost {
+                let none = None::<fn(&mut String)>;
+                messages::connection(now.wall, Connection::SourceLost, none, message);
+                out.push(message.as_str());
+            }
+        }
+        if view.wish.changes {
+            let all = |out: &mut String| messages::list(messages::select(&scan, slots), fragments, look, out);
+            messages::status(now.wall, Some(view.seq), all, message);
+            out.push(message.as_str());
+        }
+    }
+
+    fn gap(&mut self, _: Now, topic: TopicId, missed: Range<u64>, out: &mut SnapshotMessages) {
+        let view = self.views.iter().flatten().find(|view| view.topic == topic && view.wish.changes);
+        if let Some(numbers) = view.and_then(|view| view.numbers(missed)) {
+            messages::gap(numbers.start, numbers.end - 1, &mut self.message);
+            out.push(self.message.as_str());
+        }
+    }
+
+    fn shutdown(&mut self, fx: &mut Effects) {
+        self.stopping = true;
+        self.tell_all(fx, Connection::Closing);
+        fx.arm(None);
+    }
+}
+
+/// A topic for a view whose messages are up to `message_bytes` long, and how long one may become.
+fn declare(fx: &mut Effects, wish: &Wish, message_bytes: usize) -> Option<(TopicId, usize)> {
+    let bytes = log_bytes(message_bytes);
+    // For everything at once the newest is all that counts; who is told of changes is told what it missed.
+    let lag = if wish.changes { Lag::Conflate } else { Lag::Skip };
+    let topic = Topic::state().with_lag(lag).with_snapshot(SnapshotSource::Contract).with_log_bytes(bytes);
+    match fx.declare("equipment", topic) {
+        Ok(id) => Some((id, topic.frame_bytes_max() - HEADER_MAX)),
+        Err(why) => {
+            fx.count(Count::Bound);
+            log::warn!("no room for a view of the equipment of {bytes} bytes: {why}");
+            None
+        }
+    }
+}
+
+/// The table is read on the loop's thread only, by one contract at a time, so this does not wait. A contract that panicked while it
+/// read leaves it in order: a look is whole or was not begun.
+fn lock(scan: &Mutex<TagScan>) -> MutexGuard<'_, TagScan> {
+    scan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first multiple of `period` since `began` that is after `now`.
+fn next_tick(began: Tick, period: Duration, now: Tick) -> Tick {
+    let period = period.as_nanos().max(1) as u64;
+    let periods = now.since(began).as_nanos() as u64 / period + 1;
+    began + Duration::from_nanos(periods.saturating_mul(period))
+}
+
+fn busy(why: &'static str) -> Response {
+    Response::text(503, format!("{why}\n")).with_header("Retry-After", "5")
+}
