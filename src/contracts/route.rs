@@ -6,7 +6,7 @@ use crate::{
     wire::{request::Request, response::Response},
 };
 
-/// What surrounds a request to a route.
+/// What surrounds a request to a route. While the server stops no route is asked: the engine answers 503 itself.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct RouteContext<'a> {
@@ -18,14 +18,12 @@ pub struct RouteContext<'a> {
     pub identity: &'a Identity,
     /// What the server has counted.
     pub stats: &'a Stats,
-    /// Whether the server is stopping.
-    pub stopping: bool,
 }
 
 impl<'a> RouteContext<'a> {
     /// What surrounds a request in a test of a route.
     pub fn new(now: Now, conn: ConnId, identity: &'a Identity, stats: &'a Stats) -> Self {
-        Self { now, conn, identity, stats, stopping: false }
+        Self { now, conn, identity, stats }
     }
 }
 

@@ -482,13 +482,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     ) {
         let Some(conn) = self.peers.at(slot).map(|peer| peer.id) else { return };
         self.gauge();
-        let context = RouteContext {
-            now: self.now,
-            conn,
-            identity: &identity,
-            stats: &self.stats,
-            stopping: self.stopping,
-        };
+        let context = RouteContext { now: self.now, conn, identity: &identity, stats: &self.stats };
         let route = &mut self.routes[route].route;
         match foreign::call(|| route.handle(&context, request, body)) {
             Ok(Reply::Now(response)) => self.answer(slot, asked, response),

@@ -227,7 +227,7 @@ impl Builder {
         self
     }
 
-    /// Whether `GET /healthz` answers 200 while the server serves and 503 while it stops. Default yes.
+    /// Whether `GET /healthz` answers 200 while the server serves; while it stops, it gets 503 as any request. Default yes.
     pub fn healthz(mut self, serve: bool) -> Self {
         self.healthz = serve;
         self
@@ -515,9 +515,8 @@ fn connections_default() -> usize {
     CONNECTIONS_DEFAULT.min(spared.max(descriptors / 2)).max(1)
 }
 
-fn healthz(context: &RouteContext<'_>, _: &Request<'_>, _: &[u8]) -> Reply {
-    let (status, text) = if context.stopping { (503, "stopping\n") } else { (200, "ok\n") };
-    Response::text(status, text).with_header("Cache-Control", "no-store").into()
+fn healthz(_: &RouteContext<'_>, _: &Request<'_>, _: &[u8]) -> Reply {
+    Response::text(200, "ok\n").with_header("Cache-Control", "no-store").into()
 }
 
 fn parse_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, ConfigError> {
