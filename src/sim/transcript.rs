@@ -10,3 +10,4 @@ mod script;
 mod shape;
 mod stage;
 mod tests;
+mod topic_hub;

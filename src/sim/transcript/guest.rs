@@ -4,6 +4,9 @@ use super::pipe::{Pipe, PipeEnd};
 use crate::ground::time::Tick;
 use std::{cell::RefCell, collections::VecDeque, fmt, rc::Rc};
 
+/// Characters of a message that an error shows.
+const SHOWN_MAX: usize = 300;
+
 /// Something that a client got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -16,7 +19,11 @@ pub(super) enum Heard {
 impl fmt::Display for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) => {
+                let cut = text.char_indices().nth(SHOWN_MAX).map_or(text.len(), |(at, _)| at);
+                f.write_str(&text[..cut])?;
+                f.write_str(if cut < text.len() { "..." } else { "" })
+            }
             Self::Binary(bytes) => write!(f, "binary {bytes:02x?}"),
             Self::Closed(code, reason) => write!(f, "closed {code} {reason}"),
         }

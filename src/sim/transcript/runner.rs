@@ -159,6 +159,8 @@ impl Runner<'_> {
             }
             for (guest, _) in self.guests.values_mut() {
                 guest.listen(self.now);
+                // It may have answered, or made room.
+                busy |= guest.pipe.borrow().readable || guest.pipe.borrow().writable;
             }
             if !busy && !self.engine.has_work() && self.commands.is_empty() {
                 return Ok(());

@@ -1,9 +1,10 @@
-//! The runner, tested with a contract that repeats what it is told.
+//! All transcripts, and the runner itself, tested with a contract that repeats what it is told.
 
 use super::{
     runner::run,
-    script::parse,
+    script::{parse, story},
     stage::{self, Stage},
+    topic_hub::HubStage,
 };
 use crate::{
     contracts::{
@@ -18,7 +19,81 @@ use crate::{
         limits::Limits,
     },
 };
-use std::{any::Any, time::Duration};
+use std::{
+    any::Any,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+fn transcripts(contract: &str) -> Vec<(PathBuf, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(contract);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("a folder can be read").path()).collect();
+    files.sort();
+    files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).expect("it can be read"))).collect()
+}
+
+/// Runs all transcripts of a contract, and tells of all that fail.
+fn run_all<S: Stage>(contract: &str, mut stage: impl FnMut() -> S) {
+    let mut failed = 0;
+    for (file, text) in transcripts(contract) {
+        if let Err(why) = run(&text, &mut stage()) {
+            println!("{}:{why}", file.display());
+            failed += 1;
+        }
+    }
+    assert_eq!(failed, 0, "transcripts of {contract} fail; see above");
+}
+
+/// Each requirement is named at the beginning of a transcript's story, which is also in the file's name.
+fn all_are_named(contract: &str, requirements: &[(&str, &str)]) {
+    let mut named = Vec::new();
+    for (file, text) in transcripts(contract) {
+        let first = story(&text).next().unwrap_or_default().to_owned();
+        let id = first.split(':').next().unwrap_or_default().to_owned();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        assert!(name.starts_with(&format!("{}-", id.to_lowercase())), "{name} is about {id:?}");
+        assert!(requirements.iter().any(|(known, _)| *known == id), "{name}: {id:?} is not on the list");
+        named.push(id);
+    }
+    for (id, words) in requirements {
+        assert!(named.iter().any(|name| name == id), "no transcript of {contract} shows {id}: {words}");
+    }
+}
+
+/// What a topic hub must do on the wire.
+const TOPIC_HUB: [(&str, &str); 19] = [
+    ("TOP-1", "nine topics; state topics lead who lags to the newest, streams disconnect him"),
+    ("TOP-2", "every message is type, topic and data; an error's data is message and field"),
+    ("TOP-3", "a newcomer alone gets the last value, or that of every key"),
+    ("TOP-4", "an update reaches its topic and no other"),
+    ("TOP-5", "pings each period to all, whether they answer or not"),
+    ("TOP-6", "a ping is answered with its data, anything else with an error, and nothing goes to others"),
+    ("TOP-7", "refused by 403, or accepted and closed with the documented codes"),
+    ("TOP-8", "a cap for each topic"),
+    ("TOP-9", "what is quiet is refreshed and sent once more"),
+    ("TOP-10", "a shutdown message before 1001"),
+    ("TOP-11", "names are exact"),
+    ("TOP-12", "nothing is posted to another topic, unless it is mirrored"),
+    ("ALL-1", "JSON in text, compact; binary is an error"),
+    ("ALL-2", "an error names the field and what was expected; the connection stays"),
+    ("ALL-3", "depth, duplicates, numbers and surrogates"),
+    ("ALL-4", "a literal beats the parameter; slashes and queries do not matter"),
+    ("ALL-6", "the last word is not swallowed by the close"),
+    ("ALL-7", "an echoed timestamp is the same number, digit for digit"),
+    ("ALL-8", "a bound is a setting with an error"),
+];
+
+#[test]
+fn the_topic_hub_keeps_to_its_transcripts() {
+    run_all("topic_hub", HubStage::default);
+}
+
+#[test]
+fn the_topic_hub_has_a_transcript_for_each_requirement() {
+    all_are_named("topic_hub", &TOPIC_HUB);
+}
 
 /// Repeats text; to `later` it answers a second later, to `tell` the host is told, of bytes it tells their number.
 #[derive(Default)]
