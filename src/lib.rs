@@ -118,6 +118,6 @@ pub mod fuzz {
 }
 
 /// The README's code is compiled as a test.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "contracts"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
