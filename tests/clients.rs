@@ -1,0 +1,188 @@
+//! Clients as people write them, in their languages, against a real server: `tests/clients/`.
+//!
+//! What a machine lacks is said by name and left out; where `CI` is set it is a failure. `.ci/run` installs what is needed.
+#![cfg(feature = "contracts")]
+
+mod support;
+
+use andon::{Builder, HubError, Server, TopicHub, TopicHubConfig};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+use support::{PATIENCE, start};
+
+/// A client's program, which is ended when this is dropped, and the lines that it prints.
+struct Program {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Program {
+    fn run(mut command: Command, script: &str, args: &[&str]) -> Self {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+        let child = command.arg(script).args(args).stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
+        let mut child = child.expect("it was found before");
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (tx, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if tx.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line, which is JSON.
+    #[track_caller]
+    fn next(&self) -> Value {
+        let line = self.lines.recv_timeout(PATIENCE).expect("the client says something");
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"))
+    }
+
+    /// The next line that is not about the server's pings, which come when they come.
+    #[track_caller]
+    fn next_but_pings(&self) -> Value {
+        std::iter::from_fn(|| Some(self.next())).find(|line| !is_ping(line)).expect("never at an end")
+    }
+}
+
+fn is_ping(line: &Value) -> bool {
+    line["event"] == "ping" || line["type"] == "ping"
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first of `tries` that runs; says what is missing otherwise, and fails where everything should be there.
+fn tool(test: &str, what: &str, tries: &[&[&str]], check: &[&str]) -> Option<Command> {
+    for words in tries {
+        let command = || {
+            let mut command = Command::new(words[0]);
+            command
+                .args(&words[1..])
+                .current_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients"));
+            command
+        };
+        let ran = command().args(check).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if ran.is_ok_and(|status| status.success()) {
+            return Some(command());
+        }
+    }
+    assert!(std::env::var_os("CI").is_none(), "{test}: {what} is missing");
+    println!("{test}: skipped, since {what} is missing");
+    None
+}
+
+fn node(test: &str) -> Option<Command> {
+    let what = "Node 20.10 or newer (or an older one and the package ws in tests/clients)";
+    let check = ["--input-type=module", "-e", "globalThis.WebSocket ?? (await import('ws')).default"];
+    tool(test, what, &[&["node"], &["node", "--experimental-websocket", "--no-warnings"]], &check)
+}
+
+fn hub() -> Builder {
+    // Pings often enough that a test meets some; nothing of it depends on when.
+    let config = TopicHubConfig::new().ping_interval(Some(Duration::from_millis(50)));
+    Server::builder().topic_hub("/ws/{topic}", config.mirror("robots", "status"))
+}
+
+fn update(topic: &str, data: &Value) -> Value {
+    json!({"event": "update", "detail": {"type": "update", "topic": topic, "data": data}})
+}
+
+#[track_caller]
+fn publish(hub: &TopicHub, topic: &str, data: &Value) {
+    hub.publish(topic, &data.to_string()).expect("it is JSON, and there is room");
+}
+
+#[test]
+fn the_javascript_client_watches_answers_pings_and_comes_back() {
+    let Some(node) = node("the_javascript_client_watches_answers_pings_and_comes_back") else { return };
+    let (server, addr) = start(hub());
+    let topics = server.topic_hub().expect("mounted");
+    publish(&topics, "robots", &json!({"id": 1, "status": "idle"}));
+    let client = Program::run(node, "topic_client.mjs", &[&format!("ws://{addr}"), "robots", "50"]);
+    assert_eq!(client.next_but_pings(), json!({"event": "open", "detail": "robots"}));
+    assert_eq!(client.next_but_pings(), update("robots", &json!({"id": 1, "status": "idle"})));
+    for n in 0..3 {
+        publish(&topics, "robots", &json!({ "이름": n }));
+        assert_eq!(client.next_but_pings(), update("robots", &json!({ "이름": n })));
+    }
+    while !is_ping(&client.next()) {}
+    // Its answer was understood.
+    support::stats_until(&server.handle(), "a pong came", |stats| stats.messages_in > 0);
+    assert_eq!(server.stats().messages_refused, 0);
+
+    server.stop(PATIENCE);
+    assert_eq!(client.next_but_pings(), json!({"event": "close", "detail": 1001}));
+    assert_eq!(topics.publish("robots", "1"), Err(HubError::Stopped));
+    // It tries until somebody is there again; then it gets how things are.
+    let server = hub().listen(addr.to_string()).start().expect("the port is free again");
+    let topics = server.topic_hub().expect("mounted");
+    publish(&topics, "robots", &json!({"id": 2}));
+    let mut line = client.next();
+    while line["event"] == "close" {
+        line = client.next();
+    }
+    assert_eq!(line, json!({"event": "open", "detail": "robots"}));
+    assert_eq!(client.next_but_pings(), update("robots", &json!({"id": 2})));
+}
+
+/// Refused by 403, as by the deployed servers, it only tries again.
+#[test]
+fn the_javascript_client_survives_a_topic_that_there_is_not() {
+    let Some(node) = node("the_javascript_client_survives_a_topic_that_there_is_not") else { return };
+    let (_server, addr) = start(hub());
+    let client = Program::run(node, "topic_client.mjs", &[&format!("ws://{addr}"), "nowhere", "1"]);
+    for _ in 0..2 {
+        assert_eq!(client.next(), json!({"event": "close", "detail": 1006}));
+    }
+}
+
+fn raw(python: Command, addr: SocketAddr, topic: &str) -> Program {
+    Program::run(python, "raw_client.py", &[&addr.ip().to_string(), &addr.port().to_string(), topic])
+}
+
+fn python(test: &str) -> Option<Command> {
+    tool(test, "Python 3.8 or newer", &[&["python3"], &["python"]], &["-c", "assert (x := 1)"])
+}
+
+#[test]
+fn a_client_on_a_bare_socket_is_served() {
+    let Some(command) = python("a_client_on_a_bare_socket_is_served") else { return };
+    let (server, addr) = start(hub());
+    let topics = server.topic_hub().expect("mounted");
+    publish(&topics, "robots", &json!({"id": 1}));
+    let client = raw(command, addr, "status");
+    let mirrored = json!({"type": "update", "topic": "status", "data": {"id": 1}});
+    assert_eq!(client.next_but_pings(), mirrored);
+    let pong = json!({"type": "pong", "topic": "status", "data": {"timestamp": 1.25}});
+    assert_eq!(client.next_but_pings(), pong);
+    while !is_ping(&client.next()) {}
+    support::stats_until(&server.handle(), "its ping and a pong came", |stats| stats.messages_in >= 2);
+    assert_eq!(server.stats().messages_refused, 0);
+    server.stop(PATIENCE);
+    let shutdown = client.next_but_pings();
+    let reason = json!({"reason": "Server is shutting down"});
+    assert_eq!(shutdown, json!({"type": "shutdown", "topic": "status", "data": reason}));
+    assert_eq!(client.next(), json!({"closed": 1001}));
+}
+
+#[test]
+fn a_client_on_a_bare_socket_is_refused() {
+    let Some(command) = python("a_client_on_a_bare_socket_is_refused") else { return };
+    let (_server, addr) = start(hub());
+    assert_eq!(raw(command, addr, "nowhere").next(), json!({"status": "HTTP/1.1 403 Forbidden"}));
+}
