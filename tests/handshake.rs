@@ -5,8 +5,8 @@
 mod support;
 
 use andon::{
-    Admission, BodyStream, Builder, Identity, Method, MountOptions, Pulled, Reply, Response, RouteContext,
-    Server, Setup, Verdict,
+    Admission, BodyStream, Builder, EventMask, Identity, Method, MountOptions, Pulled, Reply, Response,
+    RouteContext, Server, Setup, Verdict,
 };
 use std::{
     net::Shutdown,
@@ -58,26 +58,26 @@ fn malformed_requests_are_told_what_is_wrong_and_end_the_connection() {
     let good = upgrade_head("/ws", "");
     let cases = [
         ("HELLO\r\n\r\n".to_owned(), 400, "request line"),
-        ("GET /hello\r\nHost: h\r\n\r\n".to_owned(), 400, "request line"),
+        ("GET /hello\r\nHost: localhost\r\n\r\n".to_owned(), 400, "request line"),
         ("GET /hello HTTP/1.1\r\n\r\n".to_owned(), 400, "Host"),
         ("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_owned(), 400, "Host"),
-        ("GET /hello HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n".to_owned(), 400, "header"),
-        ("GET hello HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), 400, "target"),
-        ("GET /hello HTTP/2.0\r\nHost: h\r\n\r\n".to_owned(), 505, "version"),
-        ("POST /mirror HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n".to_owned(), 400, "Content-Length"),
+        ("GET /hello HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n".to_owned(), 400, "header"),
+        ("GET hello HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 400, "target"),
+        ("GET /hello HTTP/2.0\r\nHost: localhost\r\n\r\n".to_owned(), 505, "version"),
+        ("POST /mirror HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n".to_owned(), 400, "Content-Length"),
         (
-            "POST /mirror HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n".to_owned(),
+            "POST /mirror HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n".to_owned(),
             501,
             "Transfer-Encoding",
         ),
         (
-            "POST /mirror HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
+            "POST /mirror HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
                 .to_owned(),
             400,
             "both",
         ),
         (
-            "POST /mirror HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_owned(),
+            "POST /mirror HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_owned(),
             400,
             "chunk",
         ),
@@ -109,7 +109,7 @@ fn malformed_requests_are_told_what_is_wrong_and_end_the_connection() {
 fn an_upgrade_of_another_version_or_none_gets_426_with_the_right_one() {
     let (_server, addr) = start(plain());
     let other = upgrade_head("/ws", "").replace("Version: 13", "Version: 8");
-    for request in [other, "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()] {
+    for request in [other, "GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()] {
         let answer = Client::connect(addr).ask(&request);
         assert_eq!(answer.status, 426, "{}", answer.head);
         assert_eq!(answer.header("sec-websocket-version"), Some("13"));
@@ -124,11 +124,11 @@ fn unknown_paths_and_methods() {
     let mut client = Client::connect(addr);
     assert_eq!(client.get("/nowhere").status, 404);
     // The connection is kept: nothing was wrong with the request.
-    let answer = client.ask("DELETE /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = client.ask("DELETE /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
-    let answer = client.ask("BREW /mirror HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = client.ask("BREW /mirror HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST, OPTIONS")));
-    let answer = client.ask("POST /ws HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = client.ask("POST /ws HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, OPTIONS")));
     assert_eq!(Client::connect(addr).ask(&upgrade_head("/nowhere", "")).status, 404);
     let stats = stats_until(&server.handle(), "all is counted", |stats| stats.answered_404 == 2);
@@ -144,7 +144,7 @@ fn a_slow_head_or_body_gets_408_and_silence_gets_nothing() {
     slow_head.expect_end();
     drop(slow_head);
     let mut slow_body = Client::connect(addr);
-    slow_body.send("POST /mirror HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+    slow_body.send("POST /mirror HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nab");
     assert_eq!(slow_body.answer().status, 408);
     slow_body.expect_end();
     drop(slow_body);
@@ -166,20 +166,20 @@ fn a_kept_connection_that_idles_is_closed_without_a_word() {
 fn large_heads_and_bodies() {
     let small = limits(|limits| (limits.head_bytes, limits.body_bytes) = (1_024, 100));
     let (_server, addr) = start(plain().limits(small));
-    let large_head = format!("GET /hello HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(2_000));
+    let large_head = format!("GET /hello HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(2_000));
     let mut endless_head = large_head.clone();
     endless_head.truncate(1_500);
-    let many = format!("GET /hello HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(64));
+    let many = format!("GET /hello HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: y\r\n".repeat(64));
     for request in [large_head, endless_head, many] {
         let mut client = Client::connect(addr);
         assert_eq!(client.ask(&request).status, 431);
         client.expect_end();
     }
-    let fits = format!("GET /hello HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(63));
+    let fits = format!("GET /hello HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: y\r\n".repeat(63));
     assert_eq!(Client::connect(addr).ask(&fits).status, 200);
 
     let mut client = Client::connect(addr);
-    let post = "POST /mirror HTTP/1.1\r\nHost: h\r\n";
+    let post = "POST /mirror HTTP/1.1\r\nHost: localhost\r\n";
     assert_eq!(client.ask(&format!("{post}Content-Length: 100\r\n\r\n{}", "x".repeat(100))).body.len(), 100);
     // Refused by what it announces, before a byte of it has come.
     assert_eq!(client.ask(&format!("{post}Content-Length: 101\r\n\r\n")).status, 413);
@@ -213,7 +213,10 @@ fn gates_refuse_mounts_and_routes() {
     let answer = client.ask(&upgrade_head("/ws", ""));
     assert_eq!((answer.status, answer.text()), (403, "not you"));
     assert_eq!(client.get("/hello").status, 403);
-    assert_eq!(client.ask("GET /hello HTTP/1.1\r\nHost: h\r\nAuthorization: let me in\r\n\r\n").status, 200);
+    assert_eq!(
+        client.ask("GET /hello HTTP/1.1\r\nHost: localhost\r\nAuthorization: let me in\r\n\r\n").status,
+        200
+    );
     assert_eq!(client.ask(&upgrade_head("/ws", "Authorization: let me in\r\n")).status, 101);
     assert_eq!(take(&hears).as_deref(), Some("friend"), "the first that the contract hears of");
 }
@@ -317,10 +320,10 @@ fn an_answer_beyond_the_outboxes_budget_gets_503() {
     };
     let (_server, addr) = start(plain().limits(bounds).route(Method::Get, "/large", large));
     let mut client = Client::connect(addr);
-    assert_retry(&client.ask("GET /large HTTP/1.1\r\nHost: h\r\n\r\n"), 503, "holds too much");
+    assert_retry(&client.ask("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"), 503, "holds too much");
     client.expect_end();
     let mut client = Client::connect(addr);
-    assert_eq!(client.ask("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").text(), "hello");
+    assert_eq!(client.ask("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").text(), "hello");
 }
 
 #[test]
@@ -399,8 +402,10 @@ fn pipelined_requests_are_answered_in_order() {
     let mut client = Client::connect(addr);
     let mut requests = Vec::new();
     for n in 0..50 {
-        requests.extend(format!("GET /n/{n} HTTP/1.1\r\nHost: h\r\n\r\n").bytes());
-        requests.extend(format!("POST /n/{n} HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc").bytes());
+        requests.extend(format!("GET /n/{n} HTTP/1.1\r\nHost: localhost\r\n\r\n").bytes());
+        requests.extend(
+            format!("POST /n/{n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc").bytes(),
+        );
     }
     // Behind all of them an upgrade, and a frame behind that.
     requests.extend(upgrade_head("/ws", "").bytes());
@@ -424,7 +429,7 @@ fn a_client_that_sends_no_more_still_gets_a_later_answer() {
     };
     let (server, addr) = start(Server::builder().route(Method::Get, "/later", later));
     let mut client = Client::connect(addr);
-    client.send("GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let conn = take(&who);
     client.stream.shutdown(Shutdown::Write).unwrap();
     let handle = server.handle();
@@ -438,7 +443,7 @@ fn a_client_that_sends_no_more_still_gets_a_later_answer() {
 fn a_client_that_sends_no_more_still_gets_its_answer() {
     let (_server, addr) = start(plain());
     let mut client = Client::connect(addr);
-    client.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.answer().text(), "hello");
     client.expect_end();
@@ -450,13 +455,13 @@ fn a_client_that_sends_no_more_still_gets_its_answer() {
 fn head_and_options() {
     let (_server, addr) = start(plain());
     let mut client = Client::connect(addr);
-    client.send("HEAD /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send("HEAD /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let head = client.answer_head();
     assert_eq!((head.status, head.header("content-length")), (200, Some("5")));
     // No body lies before the next answer.
-    let options = client.ask("OPTIONS /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    let options = client.ask("OPTIONS /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((options.status, options.header("allow")), (204, Some("GET, HEAD, OPTIONS")));
-    let all = client.ask("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+    let all = client.ask("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(all.status, 204);
     assert_eq!(all.header("allow"), Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     assert_eq!(client.get("/healthz").text(), "ok\n");
@@ -466,14 +471,17 @@ fn head_and_options() {
 fn who_expects_to_be_told_to_continue_is_told() {
     let (_server, addr) = start(plain());
     let mut client = Client::connect(addr);
-    client.send("POST /mirror HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    client.send(
+        "POST /mirror HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
     assert_eq!(client.answer().status, 100);
     client.send("hello");
     let answer = client.answer();
     assert_eq!((answer.status, answer.text()), (200, "hello"));
     // One that is refused is not told to go on.
-    let answer =
-        client.ask("POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    let answer = client.ask(
+        "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
     assert_eq!(answer.status, 404);
     client.expect_end();
 }
@@ -482,7 +490,7 @@ fn who_expects_to_be_told_to_continue_is_told() {
 fn a_request_body_may_come_in_chunks() {
     let (_server, addr) = start(plain());
     let mut client = Client::connect(addr);
-    let post = "POST /mirror HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let post = "POST /mirror HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let body = "5\r\nhello\r\n7;name=value\r\n, world\r\n0\r\nTrailer: x\r\n\r\n";
     assert_eq!(client.ask(&format!("{post}{body}")).text(), "hello, world");
     assert_eq!(client.ask(&format!("{post}0\r\n\r\n")).text(), "");
@@ -492,8 +500,8 @@ fn a_request_body_may_come_in_chunks() {
 fn a_connection_lasts_as_the_client_wants() {
     let (_server, addr) = start(plain());
     for (request, keeps) in [
-        ("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n", true),
-        ("GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false),
+        ("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n", true),
+        ("GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", false),
         ("GET /hello HTTP/1.0\r\n\r\n", false),
         ("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
     ] {
@@ -597,7 +605,7 @@ fn a_streamed_answer_keeps_the_clients_pace() {
     };
     let (server, addr) = start(plain().send_buffer_bytes(64 << 10).route(Method::Get, "/long", route));
     let mut client = Client::connect_narrow(addr, 64 << 10);
-    client.send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.answer_head().status, 200);
     // While it does not read, others are served, and no more than fits is pulled.
     let mut other = Client::connect(addr);
@@ -647,7 +655,7 @@ fn a_streamed_answer_that_waits_goes_on_when_it_is_resumed() {
     };
     let (server, addr) = start(plain().route(Method::Get, "/slow", route));
     let mut client = Client::connect(addr);
-    client.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.answer_head().header("transfer-encoding"), Some("chunked"));
     let conn = take(&hears);
     for chunk in ["3\r\none\r\n", "3\r\ntwo\r\n", "5\r\nthree\r\n", "0\r\n\r\n"] {
@@ -695,7 +703,98 @@ fn http_1_0_gets_a_stream_until_the_connection_ends() {
     assert_eq!((answer.header("transfer-encoding"), answer.header("connection")), (None, Some("close")));
     assert_eq!(answer.text(), "somesomesome");
     let mut client = Client::connect(addr);
-    client.send("HEAD /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send("HEAD /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.answer_head().header("transfer-encoding"), Some("chunked"));
     assert_eq!(client.get("/hello").text(), "hello", "and no body");
+}
+
+// ---- origins and hosts -------------------------------------------------------------------------------
+
+fn from_page(path: &str, host: &str, origin: &str) -> String {
+    upgrade_head(path, &format!("Origin: {origin}\r\n")).replace("Host: localhost", &format!("Host: {host}"))
+}
+
+#[test]
+fn a_name_that_is_not_this_machines_is_no_way_in_on_an_address_of_its_own() {
+    let (server, addr) = start(Server::builder().mount("/ws", |_: &mut Setup<'_>| support::Echo));
+    let mut client = Client::connect(addr);
+    let answer = client.ask("GET /healthz HTTP/1.1\r\nHost: evil.example:8000\r\n\r\n");
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("Host"), "{}", answer.text());
+    assert_eq!(client.ask(&from_page("/ws", "evil.example", "http://evil.example")).status, 403);
+    assert_eq!(client.get("/healthz").status, 200);
+    let anywhere = from_page("/ws", "127.0.0.1:9", "http://anywhere.example");
+    assert_eq!(client.ask(&anywhere).status, 101, "every page, by default");
+    assert_eq!(server.stats().refused_host, 2);
+
+    let builder = Server::builder().mount("/ws", |_: &mut Setup<'_>| support::Echo).allow_host("plc.local");
+    let (_server, addr) = start(builder);
+    let mut client = Client::connect(addr);
+    assert_eq!(client.get("/healthz").status, 403, "the list stands for itself");
+    assert_eq!(client.ask(&from_page("/ws", "PLC.local:8000", "null")).status, 101);
+}
+
+#[test]
+fn pages_of_listed_origins_come_in_and_others_get_403() {
+    let gate = |_: andon::Now, _: &andon::Request<'_>| panic!("asked about a stranger's page");
+    let options = MountOptions::new().gate(gate);
+    let builder = Server::builder()
+        .allow_origin("https://panel.example")
+        .mount("/ws", |_: &mut Setup<'_>| support::Echo)
+        .mount_with("/gated", options, |_: &mut Setup<'_>| support::Echo)
+        .events(EventMask::REFUSALS);
+    let (mut server, addr) = start(builder);
+    let mut client = Client::connect(addr);
+    for path in ["/ws", "/gated"] {
+        let answer = client.ask(&from_page(path, "localhost", "http://panel.example"));
+        assert_eq!(answer.status, 403);
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    let healthz =
+        |origin: &str| format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\r\n");
+    assert_eq!(client.ask(&healthz("https://evil.example")).status, 403);
+    assert_eq!(client.get("/healthz").status, 200, "no page");
+    let answer = client.ask(&healthz("https://panel.example"));
+    assert_eq!((answer.status, answer.header("vary")), (200, Some("Origin")));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://panel.example"));
+    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    let answer = client.ask(
+        "OPTIONS /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: https://panel.example\r\n\
+         Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-one, x-two\r\n\r\n",
+    );
+    assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, answer.header("allow")));
+    assert_eq!(answer.header("access-control-allow-headers"), Some("x-one, x-two"));
+    assert_eq!(client.ask(&from_page("/ws", "localhost", "https://PANEL.example:443")).status, 101);
+    assert_eq!(server.stats().refused_origin, 3);
+    let events = server.events().unwrap();
+    let event = events.try_recv().unwrap();
+    let andon::Event::Refused { cause: andon::RefusalCause::Origin, mount, .. } = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(mount, server.mount("/ws"));
+}
+
+#[test]
+fn a_mount_may_ask_for_pages_of_its_own_host() {
+    let options = MountOptions::new().same_origin();
+    let builder = Server::builder()
+        .mount_with("/own", options, |_: &mut Setup<'_>| support::Echo)
+        .mount("/all", |_: &mut Setup<'_>| support::Echo);
+    let (_server, addr) = start(builder);
+    for (path, origin, status) in [
+        ("/own", "http://localhost:81", 403),
+        ("/own", "http://evil.example", 403),
+        ("/all", "http://evil.example", 101),
+        ("/own", "http://localhost", 101),
+    ] {
+        assert_eq!(
+            Client::connect(addr).ask(&from_page(path, "localhost", origin)).status,
+            status,
+            "{path} {origin}"
+        );
+    }
+    assert_eq!(Client::connect(addr).ask(&upgrade_head("/own", "")).status, 101, "no browser");
+    let answer =
+        Client::connect(addr).ask("GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
 }

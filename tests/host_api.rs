@@ -108,6 +108,8 @@ fn mistakes_of_configuration_say_what_to_do() {
         (on().topic("t", Topic::state().with_snapshot(SnapshotSource::Contract)), "host declares it"),
         (on().topic("t", Topic::state().with_log_bytes(128 << 20)), "log_bytes_total"),
         (on().mount_with("/", MountOptions::new().subprotocol("two words"), echo), "subprotocol"),
+        (on().allow_origin("panel.example"), "https://panel.example"),
+        (on().allow_host("http://panel"), "a name or an address"),
         (bad(|limits| limits.connections = Some(0)), "connections"),
         (bad(|limits| limits.frame_bytes = 2 << 20), "frame_bytes"),
         (bad(|limits| limits.partial_bytes_total = 3 << 20), "partial_bytes_total"),
@@ -424,7 +426,7 @@ fn a_contract_gets_commands_of_its_own() {
 }
 
 fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
 // ---- stopping ----------------------------------------------------------------------------------------
@@ -851,7 +853,7 @@ fn objects_of_the_host_that_panic_when_they_are_dropped_harm_nobody() {
     let mut client = Client::open(addr, "/a");
     // Bodies that are sent, and one that nobody wants.
     assert_eq!(Client::connect(addr).get("/stream").body, b"x");
-    let head = "HEAD /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let head = "HEAD /stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let mut other = Client::connect(addr);
     other.send(head);
     other.drain();
@@ -1029,7 +1031,7 @@ fn an_answer_may_come_later_from_another_thread() {
     let quick = limits(|limits| limits.parked_wait = Duration::from_secs(2));
     let (server, addr) = start(Server::builder().route(Method::Post, "/later", route).limits(quick));
     let mut client = Client::connect(addr);
-    let request = "POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+    let request = "POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc";
     // Two at once: the second is not looked at before the first is answered.
     client.send(request.repeat(2));
     for text in ["one", "two"] {
@@ -1060,7 +1062,7 @@ fn a_revoked_identity_is_out_at_once() {
     let mut anna = Client::open(addr, "/ws?who=anna");
     let mut other = Client::open(addr, "/ws?who=otto");
     let mut asking = Client::connect(addr);
-    asking.send("GET /later?who=anna HTTP/1.1\r\nHost: h\r\n\r\n");
+    asking.send("GET /later?who=anna HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stats_until(&server.handle(), "it waits", |stats| stats.parked == 1);
     server.handle().revoke("anna").unwrap();
     assert_eq!(anna.expect_close(1008), "the identity is revoked");

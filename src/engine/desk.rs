@@ -23,8 +23,10 @@ use crate::{
     },
     hub::identity::Identity,
     wire::{
+        access,
         answer::{self, BodyPlan, CONTINUE, LAST_CHUNK, encode_chunk, encode_head, fault},
         body::BodyReader,
+        cors,
         head::{self, BodyLength, Head, HeadScan},
         request::{Method, Request},
         response::{Body, Pulled, Response},
@@ -126,6 +128,19 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.answer_to(slot, head, asked, response);
             return;
         };
+        // Before anything of it is looked at, and once.
+        if identity.is_none()
+            && body.is_none()
+            && let Err(foreign) = self.judge(slot, &target, &request)
+        {
+            let cause = match foreign {
+                access::Foreign::Host => RefusalCause::Host,
+                access::Foreign::Origin => RefusalCause::Origin,
+            };
+            self.count_refusal(cause, target.mount(), addr);
+            self.answer_to(slot, head, asked, fault(403, foreign.message(), &[]));
+            return;
+        }
         match &target {
             Target::Refused(_) => {}
             &Target::Mount(id) => {
@@ -191,6 +206,13 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 self.call_route(slot, route, bytes, &request, &body, identity, asked);
             }
         }
+    }
+
+    /// Whether a request may come in from where it comes.
+    fn judge(&self, slot: u32, target: &Target, request: &Request<'_>) -> Result<(), access::Foreign> {
+        let local = self.peers.at(slot).is_some_and(|peer| peer.local);
+        let same = target.mount().is_some_and(|mount| self.mounts[mount.index()].settings.same_origin);
+        self.access.judge(request.header("host"), request.header("origin"), local, same)
     }
 
     /// What stands at the request's path, for its method.
@@ -356,6 +378,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let asked = Asked::of(head.method, head.version_minor, head.keep_alive && keep_alive);
             if pending.awaits == Awaits::Answer {
                 // Its body was read.
+                let response = self.open_to_pages(slot, &head, response);
                 self.answer(slot, asked, response);
             } else {
                 self.answer_to(slot, &head, asked, response);
@@ -485,7 +508,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let context = RouteContext { now: self.now, conn, identity: &identity, stats: &self.stats };
         let route = &mut self.routes[route].route;
         match foreign::call(|| route.handle(&context, request, body)) {
-            Ok(Reply::Now(response)) => self.answer(slot, asked, response),
+            Ok(Reply::Now(response)) => {
+                let response = cors::open_to_pages(&self.access, request, response);
+                self.answer(slot, asked, response);
+            }
             Ok(Reply::Later) => {
                 if self.parked >= self.limits.parked {
                     self.count_refusal(RefusalCause::Parked, None, request.peer);
@@ -512,7 +538,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// Answers a request whose body, if it has one, was not read: then the connection cannot be used any further.
     fn answer_to(&mut self, slot: u32, head: &Head<'_>, asked: Asked, response: Response) {
         let keep_alive = asked.keep_alive && head.body == BodyLength::None;
+        let response = self.open_to_pages(slot, head, response);
         self.answer(slot, Asked { keep_alive, ..asked }, response);
+    }
+
+    /// Says to which pages an answer may be shown, if it is a page's request.
+    fn open_to_pages(&self, slot: u32, head: &Head<'_>, response: Response) -> Response {
+        let request = self.peers.at(slot).and_then(|peer| head.request(&[], peer.addr));
+        match request {
+            Some(request) => cors::open_to_pages(&self.access, &request, response),
+            None => response,
+        }
     }
 
     /// Answers with an error that ends the connection.

@@ -95,6 +95,10 @@ pub enum RefusalCause {
     Mount,
     /// As many undecided handshakes as [`Limits::parked`](crate::Limits::parked).
     Parked,
+    /// The `Host` that it asked for is none of the server's.
+    Host,
+    /// The `Origin` of the page that it is may not come in.
+    Origin,
     /// A gate, or the host, said no, or let in an identity that had expired.
     Gate,
     /// The contract said no.

@@ -54,7 +54,7 @@ use crate::{
         time::{Now, Tick},
     },
     hub::{board::Board, deadlines::Deadlines, outbox::Outbox, registry::TopicIds},
-    wire::{protocol::FrameLimits, response::Response},
+    wire::{access::Access, protocol::FrameLimits, response::Response},
 };
 use core::net::{IpAddr, SocketAddr};
 use std::{
@@ -87,6 +87,7 @@ pub(crate) struct Engine<T, P> {
     settings_events: event::EventMask,
     records: bool,
     router: router::Router,
+    access: Access,
     routes: Vec<settings::RouteSettings>,
     mounts: Vec<Mount>,
     host_topics: Vec<(String, TopicId)>,
@@ -149,7 +150,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         entropy: Box<dyn FnMut() -> u128 + Send>,
         now: Now,
     ) -> Self {
-        let Settings { limits, events, router, mounts, routes, topics, records } = settings;
+        let Settings { limits, events, router, access, mounts, routes, topics, records } = settings;
         let ids = TopicIds::new(limits.topics, limits.log_bytes_total);
         let mut engine = Self {
             frame_limits: FrameLimits {
@@ -159,6 +160,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             settings_events: events,
             records,
             router,
+            access,
             routes,
             mounts: mounts.into_iter().map(Mount::new).collect(),
             host_topics: Vec::new(),
@@ -216,9 +218,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.turns += 1;
     }
 
-    /// A connection was accepted. The id is for its readiness; the transport has been taken in either way. `None`: there is not even
+    /// A connection was accepted, `local`: by a listener that only this machine reaches. The id is for its readiness; the transport has been taken in either way. `None`: there is not even
     /// room to refuse it politely, and it is closed.
-    pub(crate) fn admit(&mut self, transport: T, addr: SocketAddr) -> Option<ConnId> {
+    pub(crate) fn admit(&mut self, transport: T, addr: SocketAddr, local: bool) -> Option<ConnId> {
         self.stats.accepted += 1;
         let from_address = self.addresses.get(&addr.ip()).copied().unwrap_or(0);
         let refused = if self.stopping {
@@ -242,7 +244,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             return None;
         };
         if let Some(peer) = self.peers.at_mut(id.slot) {
-            peer.refused = refused;
+            (peer.refused, peer.local) = (refused, local);
             // Bytes may have arrived with the connection; its first readiness event will say so.
         }
         if refused.is_none() {

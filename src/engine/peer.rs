@@ -168,6 +168,8 @@ pub(crate) struct Peer<T> {
     /// `None` once it is over.
     pub(crate) transport: Option<T>,
     pub(crate) id: ConnId,
+    /// It came by a listener that only this machine reaches.
+    pub(crate) local: bool,
     /// The transport takes nothing more until it is writable again.
     pub(crate) blocked: bool,
     /// It stands in the engine's list of those with something private to write.
@@ -212,6 +214,7 @@ impl<T> Peer<T> {
         Self {
             transport: Some(transport),
             id,
+            local: false,
             blocked: false,
             in_dirty: false,
             in_ready: false,

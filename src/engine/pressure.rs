@@ -29,6 +29,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             RefusalCause::Address => self.stats.refused_address += 1,
             RefusalCause::Mount => self.stats.refused_mount += 1,
             RefusalCause::Parked => self.stats.refused_parked += 1,
+            RefusalCause::Host => self.stats.refused_host += 1,
+            RefusalCause::Origin => self.stats.refused_origin += 1,
             RefusalCause::Stopping => self.stats.refused_stopping += 1,
             // Counted by the status of the answer.
             RefusalCause::Gate | RefusalCause::Contract => {}

@@ -14,6 +14,7 @@ use crate::{
         time::Tick,
     },
     hub::topic::Topic,
+    wire::access::Access,
 };
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -22,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) events: EventMask,
     pub(crate) router: Router,
+    pub(crate) access: Access,
     pub(crate) mounts: Vec<MountSettings>,
     pub(crate) routes: Vec<RouteSettings>,
     pub(crate) topics: Vec<(String, Topic)>,
@@ -35,6 +37,8 @@ pub(crate) struct MountSettings {
     pub(crate) factory: Foreign<dyn ContractFactory>,
     pub(crate) gate: Option<Foreign<dyn Gate>>,
     pub(crate) subprotocols: Vec<String>,
+    /// Only pages of the same host, and of listed origins, may use it.
+    pub(crate) same_origin: bool,
     pub(crate) connections_max: usize,
     /// The contract words the refusal of whoever comes while the server stops.
     pub(crate) refuses_while_stopping: bool,

@@ -70,6 +70,10 @@ stats! {
     refused_mount,
     /// Upgrades refused with 503 because the host did not take the lossless events that the mount makes.
     refused_paused,
+    /// Requests refused with 403 for the host that they named.
+    refused_host,
+    /// Requests refused with 403 for the origin of their page.
+    refused_origin,
     /// Handshakes refused with 503 because `parked` were waiting.
     refused_parked,
     /// Parked handshakes and requests that the host did not decide or answer in time.

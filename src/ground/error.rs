@@ -46,6 +46,15 @@ pub enum ConfigError {
         /// What is wrong with it, and what would be right.
         why: String,
     },
+    /// An origin or a host that is none.
+    BadName {
+        /// The setting of the builder.
+        setting: &'static str,
+        /// What was given.
+        given: String,
+        /// What is expected.
+        why: &'static str,
+    },
     /// A limit that makes no sense, alone or beside another.
     BadLimit {
         /// The field of [`Limits`](crate::Limits), or the setting of the builder.
@@ -71,6 +80,7 @@ impl fmt::Display for ConfigError {
             }
             Self::BadTopic { name, why } => write!(f, "topic {name:?}: {why}"),
             Self::BadTopicHub { pattern, why } => write!(f, "topic hub {pattern:?}: {why}"),
+            Self::BadName { setting, given, why } => write!(f, "{setting} {given:?}: {why}"),
             Self::BadLimit { name, why } => write!(f, "setting {name}: {why}"),
         }
     }

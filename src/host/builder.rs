@@ -32,6 +32,7 @@ use crate::{
         thread::{SchedulingPolicy, ThreadSettings},
     },
     wire::{
+        access::Access,
         pattern::Pattern,
         request::{Method, Request},
         response::Response,
@@ -49,6 +50,7 @@ pub struct MountOptions {
     subprotocols: Vec<String>,
     connections: Option<usize>,
     refuses_while_stopping: bool,
+    same_origin: bool,
 }
 
 impl MountOptions {
@@ -68,6 +70,14 @@ impl MountOptions {
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Lets in only pages of the same host as the one that they ask, of origins that are listed ([`Builder::allow_origin`]), and clients
+    /// that are no browsers. For mounts that know a client by a cookie: a browser sends it along for a stranger's page as well.
+    #[must_use]
+    pub fn same_origin(mut self) -> Self {
+        self.same_origin = true;
         self
     }
 
@@ -93,6 +103,7 @@ impl fmt::Debug for MountOptions {
             .field("gated", &self.gate.is_some())
             .field("subprotocols", &self.subprotocols)
             .field("connections", &self.connections)
+            .field("same_origin", &self.same_origin)
             .field("refuses_while_stopping", &self.refuses_while_stopping)
             .finish()
     }
@@ -126,6 +137,8 @@ pub struct Builder {
     events: EventMask,
     store: Option<Foreign<dyn Store>>,
     healthz: bool,
+    origins: Vec<String>,
+    hosts: Vec<String>,
     stop_timeout: Duration,
     send_buffer_bytes: Option<usize>,
     thread_name: String,
@@ -148,6 +161,8 @@ impl Default for Builder {
             events: EventMask::NONE,
             store: None,
             healthz: true,
+            origins: Vec::new(),
+            hosts: Vec::new(),
             stop_timeout: Duration::from_secs(2),
             send_buffer_bytes: None,
             thread_name: "andon".into(),
@@ -230,6 +245,21 @@ impl Builder {
     /// Whether `GET /healthz` answers 200 while the server serves; while it stops, it gets 503 as any request. Default yes.
     pub fn healthz(mut self, serve: bool) -> Self {
         self.healthz = serve;
+        self
+    }
+
+    /// Lets in pages of this origin, `scheme://host[:port]`; may be called several times. From then on pages of others get 403, on WebSockets and on routes. Who sends no
+    /// `Origin` (what is no browser) is let in. The list is also what cross-origin requests to routes are answered by (CORS). Default: every page.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Lets in requests to this host, `name` or `name:port`, as they say in their `Host`; may be called several times. From then on requests to others get 403, so that
+    /// no stranger's name can be pointed at the server (DNS rebinding). Default: every host; but on an address that only this machine reaches, `localhost`,
+    /// `127.0.0.1` and `[::1]`.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
         self
     }
 
@@ -329,6 +359,13 @@ impl Builder {
         let limits = self.checked_limits()?;
         let addresses = parse_addresses(&self.listen)?;
         let topics = check_topics(&self.topics, &limits)?;
+        let mut access = Access::default();
+        for origin in &self.origins {
+            access.allow_origin(origin).map_err(|why| bad_name("allow_origin", origin, why))?;
+        }
+        for host in &self.hosts {
+            access.allow_host(host).map_err(|why| bad_name("allow_host", host, why))?;
+        }
         let mut router = Router::default();
         let mut routes = Vec::new();
         let mut mounts = Vec::new();
@@ -353,6 +390,7 @@ impl Builder {
                 factory: plan.factory,
                 gate: plan.options.gate,
                 subprotocols: plan.options.subprotocols,
+                same_origin: plan.options.same_origin,
                 connections_max: plan.options.connections.unwrap_or(usize::MAX),
                 refuses_while_stopping: plan.options.refuses_while_stopping,
             });
@@ -393,6 +431,7 @@ impl Builder {
                 limits,
                 events: self.events,
                 router,
+                access,
                 mounts,
                 routes,
                 topics,
@@ -529,6 +568,10 @@ fn parse_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, ConfigError> {
 
 fn parse_pattern(pattern: &str) -> Result<Pattern, ConfigError> {
     Pattern::parse(pattern).map_err(|why| ConfigError::BadPattern { pattern: pattern.into(), why })
+}
+
+fn bad_name(setting: &'static str, given: &str, why: &'static str) -> ConfigError {
+    ConfigError::BadName { setting, given: given.into(), why }
 }
 
 fn taken(pattern: String, by: &str) -> ConfigError {

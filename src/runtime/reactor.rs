@@ -196,6 +196,8 @@ impl Ports for Channels {
 /// A listener and whether it must be looked at.
 struct Door {
     listener: Listener,
+    /// Only this machine reaches it.
+    local: bool,
     /// Connections may be waiting: edge-triggered readiness is told once.
     waiting: bool,
     /// Not before then: descriptors have run out.
@@ -253,8 +255,10 @@ impl Reactor {
         let clock = Clock::new();
         let entropy = Box::new(|| uuid::Uuid::new_v4().as_u128());
         let engine = Engine::new(parts.settings, parts.channels, entropy, clock.now());
-        let doors =
-            parts.listeners.into_iter().map(|listener| Door { listener, waiting: true, rests_until: None });
+        let doors = parts.listeners.into_iter().map(|listener| {
+            let local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+            Door { listener, local, waiting: true, rests_until: None }
+        });
         Self {
             poll: parts.poll,
             latest_topics: engine.host_topics().iter().map(|(_, id)| *id).collect(),
@@ -382,7 +386,7 @@ impl Reactor {
                     // A hint to the kernel; the default is no fault.
                     let _ = socket.set_send_buffer_bytes(bytes);
                 }
-                let Some(id) = self.engine.admit(socket, addr) else { continue };
+                let Some(id) = self.engine.admit(socket, addr, door.local) else { continue };
                 let interest = Interest::READABLE | Interest::WRITABLE;
                 let registered = match self.engine.transport_mut(id) {
                     Some(socket) => self.poll.registry().register(socket.source(), token_of(id), interest),

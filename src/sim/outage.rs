@@ -70,11 +70,13 @@ impl Outage {
             subprotocols: Vec::new(),
             connections_max: 1,
             refuses_while_stopping: false,
+            same_origin: false,
         };
         let settings = Settings {
             limits,
             events: EventMask::HEALTH,
             router: Router::default(),
+            access: Default::default(),
             mounts: vec![mount],
             routes: Vec::new(),
             topics: Vec::new(),

@@ -160,6 +160,7 @@ impl Stage {
                 subprotocols,
                 connections_max,
                 refuses_while_stopping: false,
+                same_origin: false,
             }
         });
         let mounts = mounts.collect();
@@ -170,7 +171,8 @@ impl Stage {
         let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), gate: None }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
         let (events, topics, records) = (EventMask::ALL, Vec::new(), false);
-        let settings = Settings { limits, events, router, mounts, routes, topics, records };
+        let settings =
+            Settings { limits, events, router, access: Default::default(), mounts, routes, topics, records };
         let now = Tick::from_nanos(1_000_000_000);
         let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));
         Self { engine, now }
@@ -210,7 +212,7 @@ impl Stage {
         let line = Rc::new(RefCell::new(Line { room: usize::MAX, ..Line::default() }));
         let addr = SocketAddr::from(([10, 0, 0, 1], 4_000));
         self.engine.begin(at(self.now));
-        let conn = self.engine.admit(End(line.clone()), addr).unwrap();
+        let conn = self.engine.admit(End(line.clone()), addr, false).unwrap();
         let guest = Guest { line, conn };
         self.send(&guest, request.as_bytes());
         guest

@@ -129,7 +129,16 @@ impl<const S: bool> World<S> {
         }
         let (router, mounts, routes) = serve(&mut rng, &journal, &temper);
         let records = rng.u8(0..6) > 0;
-        let settings = Settings { limits: limits.clone(), events, router, mounts, routes, topics, records };
+        let settings = Settings {
+            limits: limits.clone(),
+            events,
+            router,
+            access: Default::default(),
+            mounts,
+            routes,
+            topics,
+            records,
+        };
         let mut entropy = rng.fork();
         let entropy = Box::new(move || entropy.u128(..));
         let now = Tick::from_nanos(1_000_000_000);
@@ -497,7 +506,7 @@ impl<const S: bool> World<S> {
         let mut busy = woken || !self.reports.is_empty() || !self.arriving.is_empty();
         while let Some((wire, addr)) = self.arriving.pop_front() {
             let transport = SimTransport::new(wire.clone(), self.rng.bool());
-            if let Some(id) = self.engine.admit(transport, addr) {
+            if let Some(id) = self.engine.admit(transport, addr, false) {
                 self.wires.push((id, wire));
             }
         }
@@ -812,6 +821,7 @@ fn serve(
             subprotocols: Vec::new(),
             connections_max: rng.usize(1..20),
             refuses_while_stopping: rng.bool(),
+            same_origin: false,
         });
     }
     let mut routes = Vec::new();

@@ -1,9 +1,11 @@
 //! Floor 1: bytes to requests and messages, and back. No sockets, no state of the server.
 #![deny(unsafe_code)]
 
+pub(crate) mod access;
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod control;
+pub(crate) mod cors;
 pub(crate) mod head;
 pub(crate) mod headers;
 #[cfg(feature = "contracts")]

@@ -97,7 +97,7 @@ pub(crate) fn close_payload(code: u16, reason: &str) -> Vec<u8> {
 /// A request line and its headers, for an upgrade.
 pub(crate) fn upgrade_head(path: &str, more: &str) -> String {
     format!(
-        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
     )
 }
@@ -264,7 +264,7 @@ impl Client {
     /// `GET path`, and its answer.
     #[track_caller]
     pub(crate) fn get(&mut self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"))
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     }
 
     /// Takes one answer: to anything but a HEAD.

@@ -225,7 +225,7 @@ impl Runner<'_> {
         let (guest, end) = Guest::connect(path);
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_000);
         self.engine.begin(now(self.now));
-        let id = self.engine.admit(end, address).ok_or("the server has no room for it")?;
+        let id = self.engine.admit(end, address, false).ok_or("the server has no room for it")?;
         self.guests.insert(who.to_owned(), (guest, id));
         self.settle()?;
         match self.guest(who)?.status {

@@ -49,9 +49,19 @@ pub(super) fn settings(
             subprotocols: Vec::new(),
             connections_max: usize::MAX,
             refuses_while_stopping: true,
+            same_origin: false,
         }
     });
     let mounts = mounts.collect();
     let events = EventMask::CONTRACTS;
-    Settings { limits, events, router, mounts, routes: Vec::new(), topics, records: false }
+    Settings {
+        limits,
+        events,
+        router,
+        access: Default::default(),
+        mounts,
+        routes: Vec::new(),
+        topics,
+        records: false,
+    }
 }
