@@ -4,7 +4,7 @@
 mod support;
 
 use andon::{
-    ConfigError, Event, EventMask, HubError, HubEvent, Server, Setup, Topic, TopicClass, TopicHub,
+    ConfigError, Event, EventMask, HubError, HubEvent, HubRefuse, Server, Setup, Topic, TopicClass, TopicHub,
     TopicHubConfig,
 };
 use std::{
@@ -136,4 +136,27 @@ fn a_host_is_asked_to_refresh_what_is_quiet() {
         panic!("{event:?}")
     };
     assert_eq!(&*topic, "tables");
+}
+
+#[test]
+fn what_a_hub_refuses_is_counted() {
+    for refuse in [HubRefuse::Http, HubRefuse::Close] {
+        let config = TopicHubConfig::new().cap_of("robots", 1).refuse(refuse);
+        let (server, addr) = start(Server::builder().topic_hub(HUB, config));
+        let mut client = Client::open(addr, "/ws/robots");
+        client.text("nonsense");
+        assert!(client.take_text().contains("invalid JSON"));
+        let mut one_more = Client::connect(addr);
+        match refuse {
+            HubRefuse::Http => {
+                assert_eq!(one_more.ask(&support::upgrade_head("/ws/robots", "")).status, 403);
+            }
+            _ => {
+                one_more.upgrade("/ws/robots");
+                assert_eq!(one_more.expect_close(1008), "Too many connections");
+            }
+        }
+        let counted = |stats: &andon::Stats| (stats.messages_refused, stats.contract_bounds) == (1, 1);
+        stats_until(&server.handle(), "both are counted", counted);
+    }
 }

@@ -271,6 +271,12 @@ fn reply(topic: &str, message: Message<'_>) -> Result<Option<String>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        contracts::effects::Effect,
+        ground::{close::CloseCause, time::Now},
+        hub::identity::Identity,
+        wire::{owned::OwnedRequest, request::Method},
+    };
 
     #[test]
     fn pings_keep_their_beat() {
@@ -279,5 +285,31 @@ mod tests {
         assert_eq!(at(5), 1_000_000_005);
         assert_eq!(at(1_000_000_004), 1_000_000_005);
         assert_eq!(at(1_000_000_005), 2_000_000_005);
+    }
+
+    /// A deadline that nobody needs would wake the loop for nothing.
+    #[test]
+    fn nothing_is_armed_when_nobody_is_there() {
+        let mut fx = Effects::for_test(Now::default());
+        let config = TopicHubConfig::empty().topic("a", TopicClass::State);
+        let topics: Vec<_> = config
+            .host_topics("/{t}")
+            .into_iter()
+            .map(|(name, topic)| (name, fx.declare("a", topic).unwrap()))
+            .collect();
+        let mut hub = factory("/{t}", "t", config).build(&mut Setup::for_test(&mut fx, &topics));
+        assert!(!fx.drain().iter().any(|effect| matches!(effect, Effect::Arm { .. })));
+        let (peer, who) = (ConnId::from_bits(1), Identity::ANONYMOUS);
+        let armed = |fx: &mut Effects| match fx.drain().pop() {
+            Some(Effect::Arm { at }) => at,
+            other => panic!("{other:?}"),
+        };
+        OwnedRequest::new(Method::Get, "/a").with_param("t", "a").with(|request| {
+            hub.opened(&mut fx, peer, &Hello::new(request, &who));
+        });
+        assert!(armed(&mut fx).is_some());
+        let how = Closed { cause: CloseCause::Lost, code: CloseCode::ABNORMAL };
+        hub.closed(&mut fx, peer, how);
+        assert_eq!(armed(&mut fx), None);
     }
 }
