@@ -229,6 +229,46 @@ fn handle_topic(server: &Server, name: &str) -> andon::TopicId {
     server.handle().topic(name).unwrap()
 }
 
+/// A fan-out that takes several turns comes before newest values. The wake-up of one that is published meanwhile is spent then, and nothing
+/// else happens that would have it taken.
+#[test]
+fn a_value_published_during_a_long_fan_out_is_not_forgotten() {
+    const WATCHERS: usize = 200;
+    const ROUNDS: u64 = 60;
+    let (server, addr) = start(
+        Server::builder()
+            .topic("stream", Topic::stream().with_log_bytes(64 << 10))
+            .topic("state", Topic::state())
+            .mount("/stream", watch("stream"))
+            .mount("/state", watch("state"))
+            .limits(limits(|limits| limits.ping_interval = None)),
+    );
+    let (handle, stream, state) =
+        (server.handle(), server.topic("stream").unwrap(), server.topic("state").unwrap());
+    let mut watchers: Vec<_> = (0..WATCHERS).map(|_| Client::open(addr, "/stream")).collect();
+    let mut reader = Client::open(addr, "/state");
+    reader.expect_text("welcome");
+    for watcher in &mut watchers {
+        watcher.expect_text("welcome");
+    }
+    for round in 0..ROUNDS {
+        let turns = handle.stats().turns;
+        // So much that the loop takes nothing more before everyone was offered it.
+        for part in 0..2 {
+            handle.publish(stream, format!("{round} {part} {}", "x".repeat(9 << 10))).unwrap();
+        }
+        stats_until(&handle, "the loop is at it", |stats| stats.turns > turns);
+        // At another moment of the fan-out each time.
+        (0..10 * round).for_each(|_| drop(handle.stats()));
+        handle.publish(state, round.to_string()).unwrap();
+        reader.expect_text(&round.to_string());
+        for watcher in &mut watchers {
+            watcher.take_text();
+            watcher.take_text();
+        }
+    }
+}
+
 #[test]
 fn a_keyed_topic_gives_newcomers_the_latest_of_every_key() {
     let keyed = Topic::state().with_snapshot(SnapshotSource::Keyed);

@@ -111,6 +111,11 @@ impl Latest {
         }
     }
 
+    /// Whether something may be there to be taken. While it is not taken, the loop must not sleep: each wake-up comes once.
+    pub(crate) fn waits(&self) -> bool {
+        self.any.load(Acquire)
+    }
+
     pub(crate) fn replaced(&self) -> u64 {
         self.replaced.load(Relaxed)
     }

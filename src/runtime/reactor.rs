@@ -325,9 +325,11 @@ impl Reactor {
     fn timeout(&mut self, now: Tick, stop_at: Option<Tick>) -> Option<Duration> {
         let doors = self.doors.iter().any(|door| door.waiting && door.rests_until.is_none());
         let commands = !self.mailbox.is_empty() && self.engine.takes_commands();
+        // Their wake-up may have come while a fan-out had to come first.
+        let values = self.latest.waits() && self.engine.takes_values();
         let ports = self.engine.ports_mut();
         let reports = ports.records.as_ref().is_some_and(RecordSender::has_report);
-        if ports.again || self.engine.has_work() || doors || commands || reports {
+        if ports.again || self.engine.has_work() || doors || commands || values || reports {
             return Some(Duration::ZERO);
         }
         let rests = self.doors.iter().filter_map(|door| door.rests_until).min();
