@@ -57,6 +57,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 .any(|index| !self.mounts[index].held.is_empty() && !self.must_pause(MountId(index as u16)))
     }
 
+    /// Nobody will be told any more. Returns how many were held.
+    pub(super) fn abandon_held(&mut self) -> usize {
+        for mount in &mut self.mounts {
+            mount.held = VecDeque::new();
+        }
+        std::mem::take(&mut self.held).commands
+    }
+
     /// Carries out what was held for mounts that need not wait any more, a turn's worth of it.
     pub(super) fn release_held(&mut self) {
         if self.held.commands == 0 {

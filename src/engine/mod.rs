@@ -368,6 +368,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             && self.peers.len() == 0
             && self.farewells.is_empty()
             && self.ledger.is_empty()
+            && !self.may_release()
             && !self.outbound.has_lossless()
     }
 
@@ -395,6 +396,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.outbound.abandon(&mut self.stats, |slot| freed.push(slot));
         self.release(freed);
         self.stats.records_unanswered += self.ledger.abandon() as u64;
+        self.stats.commands_stale += self.abandon_held() as u64;
         self.gauge();
     }
 

@@ -181,7 +181,7 @@ stats! {
     publish_conflated,
     /// Commands handed back to the host because too many, or too many bytes, were waiting.
     commands_refused,
-    /// Commands for a connection, topic or mount that is no more.
+    /// Commands for a connection, topic or mount that is no more, or that the server's end has overtaken.
     commands_stale,
     /// Effects of contracts on a connection or topic that is no more.
     effects_stale,

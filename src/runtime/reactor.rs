@@ -454,10 +454,14 @@ impl Reactor {
             records.end();
         }
         self.mailbox.close();
+        let mut untaken = 0;
         while let Some(command) = self.mailbox.pop() {
             drop(command);
+            untaken += 1;
         }
         let (board, mut stats) = (Arc::clone(&self.board), self.stats());
+        stats.commands += untaken;
+        stats.commands_stale += untaken;
         // All that the host gave us goes with the loop.
         drop(self);
         stats.contract_panics += foreign::take_drop_panics();
