@@ -585,6 +585,68 @@ fn requests_that_the_stop_overtakes_are_refused_and_counted() {
     assert_eq!(handle.stats().refused_stopping, 4);
 }
 
+/// More than the loop takes in one turn, all of it given before the stop was wanted.
+#[test]
+fn what_the_host_gave_before_the_stop_is_carried_out_before_it() {
+    const COUNT: usize = 3_000;
+    let (factory, holding) = holder();
+    let (server, addr) = start(
+        Server::builder()
+            .topic("stream", Topic::stream())
+            .topic("state", Topic::state())
+            .mount("/stream", watch("stream"))
+            .mount("/state", watch("state"))
+            .mount("/hold", factory),
+    );
+    let (handle, stream, state) =
+        (server.handle(), server.topic("stream").unwrap(), server.topic("state").unwrap());
+    let (mut reader, mut newest) = (Client::open(addr, "/stream"), Client::open(addr, "/state"));
+    reader.expect_text("welcome");
+    newest.expect_text("welcome");
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    for n in 0..COUNT {
+        handle.publish(stream, n.to_string()).unwrap();
+    }
+    handle.publish(state, "last").unwrap();
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    support::eventually("the stop is wanted", || handle.forget_key(state, "none").is_err());
+    hold.release();
+    for n in 0..COUNT {
+        reader.expect_text(&n.to_string());
+    }
+    newest.expect_text("last");
+    for client in [&mut reader, &mut newest, &mut hold.client] {
+        client.expect_close(1001);
+        client.send_frame(CLOSE, close_payload(1001, ""));
+    }
+    assert_eq!(stopping.join().unwrap(), Stopped::Clean);
+}
+
+/// Whoever waits less long than the stop that is under way is not told that the loop hangs.
+#[test]
+fn a_later_stop_may_allow_less_time() {
+    let (tells, hears) = mpsc::channel();
+    let (mounts, mount) = mpsc::channel();
+    let factory = move |setup: &mut Setup<'_>| {
+        mounts.send(setup.mount()).unwrap();
+        let tells = tells.clone();
+        Script::new().command(move |_, command| {
+            let server = command.downcast::<Arc<Server>>().unwrap();
+            tells.send(server.stop(PATIENCE)).unwrap();
+        })
+    };
+    let limits = limits(|limits| limits.close_wait = PATIENCE);
+    let (server, addr) = start(Server::builder().mount("/", factory).limits(limits));
+    let server = Arc::new(server);
+    let mut client = Client::open(addr, "/");
+    server.handle().command(take(&mount), Box::new(Arc::clone(&server))).unwrap();
+    assert_eq!(take(&hears), Stopped::Requested);
+    // It is told, and never answers.
+    client.expect_close(1001);
+    assert_eq!(server.stop(Duration::from_millis(1)), Stopped::Forced);
+}
+
 /// A contract that must not be called, since the host takes no events, never gets its commands.
 #[test]
 fn commands_that_nobody_gets_before_the_end_are_counted() {

@@ -214,7 +214,8 @@ impl Server {
 
     /// Stops the server: contracts say their last words, clients are closed with 1001, and have until `timeout` to take both; so have
     /// the host to take lossless events, from another thread if they do not fit its queue, and the store to answer for its records. Waits
-    /// for that, and a little longer for threads that do not come back. Called again, it tells the same.
+    /// for that, and a little longer for threads that do not come back. What the host gave before is carried out first, unless it must wait.
+    /// Called again, it tells the same; called again before it is over, it may allow less time.
     ///
     /// On the loop's own thread it only requests the stop.
     pub fn stop(&self, timeout: Duration) -> Stopped {

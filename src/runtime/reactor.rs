@@ -49,7 +49,7 @@ impl Weigh for Command {
 #[derive(Debug)]
 pub(crate) struct Board {
     stats: [AtomicU64; Stats::LEN],
-    /// The host wants the server to stop, and how long that may take (nanoseconds).
+    /// The host wants the server to stop, and how long that may take (nanoseconds; the largest number: as was said before).
     stop_wanted: AtomicBool,
     stop_within_nanos: AtomicU64,
     ended: AtomicBool,
@@ -62,7 +62,7 @@ impl Board {
         Self {
             stats: std::array::from_fn(|_| AtomicU64::new(0)),
             stop_wanted: AtomicBool::new(false),
-            stop_within_nanos: AtomicU64::new(0),
+            stop_within_nanos: AtomicU64::new(u64::MAX),
             ended: AtomicBool::new(false),
             commands_refused: AtomicU64::new(0),
         }
@@ -98,10 +98,19 @@ impl Board {
     }
 
     pub(crate) fn want_stop(&self, within: Duration) {
-        let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
-        self.stop_within_nanos.store(nanos, Relaxed);
+        let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX).min(u64::MAX - 1);
+        self.stop_within_nanos.fetch_min(nanos, Relaxed);
         // Release: pairs with the loop's acquire, so that it sees the time allowed.
         self.stop_wanted.store(true, Release);
+    }
+
+    /// How long a stop may take that is wanted since this was last asked.
+    fn take_stop(&self) -> Option<Duration> {
+        if !self.stop_wanted.load(Acquire) {
+            return None;
+        }
+        let nanos = self.stop_within_nanos.swap(u64::MAX, Relaxed);
+        (nanos != u64::MAX).then(|| Duration::from_nanos(nanos))
     }
 }
 
@@ -277,7 +286,9 @@ impl Reactor {
     /// Runs until the host wants it to stop.
     pub(crate) fn run(mut self) -> Ended {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
-        let mut stop_at = None;
+        let mut stop_at: Option<Tick> = None;
+        // Commands that were given before the stop was wanted and are not taken; none while it is not wanted, or once it has begun.
+        let mut given = None;
         loop {
             let now = self.clock.now();
             let timeout = self.timeout(now.tick, stop_at);
@@ -297,18 +308,30 @@ impl Reactor {
             self.engine.begin(now);
             self.dispatch(&events);
             self.accept(now.tick);
-            self.take_commands();
+            let taken = self.take_commands();
             self.take_reports();
-            if stop_at.is_none() && self.board.stop_wanted.load(Acquire) {
-                let within = Duration::from_nanos(self.board.stop_within_nanos.load(Relaxed));
-                stop_at = Some(now.tick + within);
-                self.doors.clear();
-                self.engine.stop();
+            given = given.map(|left: usize| left.saturating_sub(taken));
+            if let Some(within) = self.board.take_stop() {
+                if stop_at.is_none() {
+                    given = Some(self.mailbox.backlog().0);
+                }
+                let at = now.tick + within;
+                stop_at = Some(stop_at.map_or(at, |before| before.min(at)));
+            }
+            if let (Some(left), Some(at)) = (given, stop_at) {
+                // What the host gave before it wanted the stop comes first, but for commands that there is no room for: those must not hold it up.
+                let takes = self.engine.takes_commands() || !self.engine.takes_values();
+                let commands = left > 0 && !self.mailbox.is_empty() && takes;
+                if !(commands || self.latest.waits()) || now.tick >= at {
+                    given = None;
+                    self.doors.clear();
+                    self.engine.stop();
+                }
             }
             self.engine.ports_mut().again = false;
             self.engine.run();
             self.show();
-            if let Some(at) = stop_at {
+            if let Some(at) = stop_at.filter(|_| given.is_none()) {
                 if self.engine.is_drained() {
                     self.engine.finish();
                     let how = if self.engine.was_forced() { Ended::Forced } else { Ended::Clean };
@@ -402,7 +425,8 @@ impl Reactor {
         }
     }
 
-    fn take_commands(&mut self) {
+    /// Returns how many were in the mailbox.
+    fn take_commands(&mut self) -> usize {
         let (latest, topics, engine) = (&self.latest, &self.latest_topics, &mut self.engine);
         if engine.takes_values() {
             latest.take(|topic, key, payload| {
@@ -413,13 +437,14 @@ impl Reactor {
                 });
             });
         }
-        for _ in 0..COMMANDS_PER_TURN {
+        for taken in 0..COMMANDS_PER_TURN {
             if !self.engine.takes_commands() {
-                break;
+                return taken;
             }
-            let Some(command) = self.mailbox.pop() else { break };
+            let Some(command) = self.mailbox.pop() else { return taken };
             self.engine.command(command);
         }
+        COMMANDS_PER_TURN
     }
 
     fn take_reports(&mut self) {
