@@ -1,6 +1,7 @@
 //! All transcripts, and the runner itself, tested with a contract that repeats what it is told.
 
 use super::{
+    equipment_monitor::MonitorStage,
     runner::run,
     script::{parse, story},
     stage::{self, Stage},
@@ -93,6 +94,37 @@ fn the_topic_hub_keeps_to_its_transcripts() {
 #[test]
 fn the_topic_hub_has_a_transcript_for_each_requirement() {
     all_are_named("topic_hub", &TOPIC_HUB);
+}
+
+/// What an equipment monitor must do on the wire.
+const EQUIPMENT_MONITOR: [(&str, &str); 17] = [
+    ("MON-1", "who connects gets connection_status with how things are"),
+    ("MON-2", "equipment_status each period, at most once, with all fields in their types"),
+    ("MON-3", "the status, of the tags or as the host says"),
+    ("MON-4", "ping is answered, however often"),
+    ("MON-5", "a lost source, its return and the shutdown are said"),
+    ("MON-6", "codes and names of any number and form"),
+    ("MON-7", "fifty clients and more"),
+    ("MON-8", "who is slow or fails concerns nobody else"),
+    ("MON-9", "tags of the host's own"),
+    ("MON-10", "rate, equipment and mode, for those who ask"),
+    ("ALL-1", "JSON in text, compact; binary is not parsed"),
+    ("ALL-2", "what is not understood is passed over; the connection stays"),
+    ("ALL-3", "depth, duplicates and surrogates"),
+    ("ALL-4", "a literal beats the parameter; slashes and queries do not matter"),
+    ("ALL-6", "the last word is not swallowed by the close"),
+    ("ALL-7", "timestamps have exactly this form"),
+    ("ALL-8", "a bound is a setting with an error"),
+];
+
+#[test]
+fn the_equipment_monitor_keeps_to_its_transcripts() {
+    run_all("equipment_monitor", MonitorStage::default);
+}
+
+#[test]
+fn the_equipment_monitor_has_a_transcript_for_each_requirement() {
+    all_are_named("equipment_monitor", &EQUIPMENT_MONITOR);
 }
 
 /// Repeats text; to `later` it answers a second later, to `tell` the host is told, of bytes it tells their number.
