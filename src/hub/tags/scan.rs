@@ -14,7 +14,10 @@ use crate::ground::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{
+            AtomicU32,
+            Ordering::{Acquire, Relaxed},
+        },
     },
     time::Duration,
 };
@@ -63,6 +66,7 @@ pub struct TagScan {
     /// The table's own counters, as of the last look.
     strays: u32,
     declarations_refused: u32,
+    tags_added: u32,
 }
 
 impl TagScan {
@@ -80,6 +84,7 @@ impl TagScan {
             counts: TagCounts::default(),
             strays: 0,
             declarations_refused: 0,
+            tags_added: 0,
         }
     }
 
@@ -95,6 +100,11 @@ impl TagScan {
         self.staleness.clear();
         self.next_due = None;
         self.meet_newcomers(now);
+        // Acquire: pairs with the release in `Table::add_tag`.
+        let added = self.table.tags_added.load(Acquire);
+        if std::mem::replace(&mut self.tags_added, added) != added {
+            self.seen.iter_mut().for_each(|seen| seen.meet_tags(self.looks));
+        }
         for (seen, slot) in self.seen.iter_mut().zip(0..) {
             if let Some(stale) = seen.look(now, self.looks) {
                 self.counts.equipment_staled += u64::from(stale);
@@ -152,7 +162,7 @@ impl TagScan {
         self.seen.iter().zip(0..).map(|(seen, slot)| EquipmentView { id: self.table.id(slot), seen })
     }
 
-    /// The equipment that has changed after the look of this number: a value, a status, staleness, or that it is there.
+    /// The equipment that has changed after the look of this number: a value, a status, staleness, a tag more, or that it is there.
     pub fn changed_since(&self, look: u64) -> impl Iterator<Item = EquipmentView<'_>> {
         self.equipment().filter(move |view| view.changed_in() > look)
     }

@@ -31,6 +31,8 @@ pub(super) struct Seen {
     /// The looks that last saw it written and changed.
     pub(super) written_in: u64,
     pub(super) changed_in: u64,
+    /// Tags of its own that it had.
+    tags: usize,
     /// As of the last look.
     tally: Tally,
 }
@@ -40,6 +42,7 @@ impl Seen {
     pub(super) fn new(record: Arc<Record>, now: Now, look: u64) -> Self {
         Self {
             bytes: vec![0; record.triple.words() * 4].into(),
+            tags: record.tags().count(),
             record,
             front: Front::new(),
             life: Life::Silent,
@@ -48,6 +51,14 @@ impl Seen {
             written_in: 0,
             changed_in: look,
             tally: Tally::default(),
+        }
+    }
+
+    /// Tags have been added, to this equipment or to others.
+    pub(super) fn meet_tags(&mut self, look: u64) {
+        let tags = self.record.tags().count();
+        if std::mem::replace(&mut self.tags, tags) != tags {
+            self.changed_in = look;
         }
     }
 

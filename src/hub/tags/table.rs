@@ -36,6 +36,8 @@ pub(super) struct Table {
     /// Written only when the host is at fault; on a line of its own, since every write reads its neighbours.
     pub(super) strays: CachePadded<AtomicU32>,
     pub(super) declarations_refused: AtomicU32,
+    /// Tags that were added to declared equipment, so that a look need not ask each.
+    pub(super) tags_added: AtomicU32,
     /// Taken by those who declare and look up, and by no one else.
     declaring: Mutex<Declaring>,
 }
@@ -55,6 +57,7 @@ impl Table {
             source_lost: AtomicBool::new(false),
             strays: CachePadded::new(AtomicU32::new(0)),
             declarations_refused: AtomicU32::new(0),
+            tags_added: AtomicU32::new(0),
             declaring: Mutex::new(Declaring {
                 codes: HashMap::with_capacity(capacity),
                 tags_max: TAGS_PER_EQUIPMENT_MAX,
@@ -149,7 +152,10 @@ impl Table {
         let add = || {
             let _declaring = self.declaring(); // one at a time
             let record = self.record(equipment).ok_or(TagDeclareError::UnknownEquipment)?;
-            record.add(name, kind).map_err(|why| bad_tag(record, name, why))
+            let index = record.add(name, kind).map_err(|why| bad_tag(record, name, why))?;
+            // Release: pairs with the acquire of the look that then finds the tag.
+            self.tags_added.fetch_add(1, Release);
+            Ok(index)
         };
         self.counted(add())
     }

@@ -419,6 +419,9 @@ fn declarations_are_checked() {
     let values: Vec<_> = scan.view(a).unwrap().tags().map(|(_, value)| value).collect();
     assert_eq!(values, [Some((-1).into()), Some(full.into()), Some(full.into())]);
     tags.add_tag::<f64>(b, "f").unwrap();
+    let before = scan.look(at(0)).number - 1;
+    let changed: Vec<_> = scan.changed_since(before).map(|view| view.id()).collect();
+    assert_eq!(changed, [b], "one tag more is a change, of its equipment alone");
     tags.declare(plain("C")).unwrap();
     assert_eq!(tags.declare(plain("D")), Err(TagDeclareError::Full { capacity: 3 }));
     scan.look(at(0));
