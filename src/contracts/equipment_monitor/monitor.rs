@@ -196,18 +196,11 @@ impl Monitor {
         if let Some(index) = self.views.iter().position(there) {
             return Ok(index);
         }
-        let index = match self.free_place(fx) {
-            Some(index) => index,
-            None if self.views.len() < self.settings.views => {
-                self.views.push(None);
-                self.views.len() - 1
-            }
-            None => {
-                fx.count(Count::Bound);
-                return Err(busy(
-                    "there are as many different views as this path shows; ask for one that others have",
-                ));
-            }
+        let Some(index) = self.free_place(fx) else {
+            fx.count(Count::Bound);
+            return Err(busy(
+                "there are as many different views as this path shows; ask for one that others have",
+            ));
         };
         let all = self.measure(&wish);
         match declare(fx, &wish, all) {
@@ -241,10 +234,14 @@ impl Monitor {
         view.told();
     }
 
-    /// A place for a view: one that is empty, or whose view nobody watches.
+    /// A place for a view: one that is empty, or else that of a view which nobody watches.
     fn free_place(&mut self, fx: &mut Effects) -> Option<usize> {
         if let Some(index) = self.views.iter().position(Option::is_none) {
             return Some(index);
+        }
+        if self.views.len() < self.settings.views {
+            self.views.push(None);
+            return Some(self.views.len() - 1);
         }
         let idle = |view: &Option<View>| view.as_ref().is_some_and(|view| view.clients == 0);
         let index = self.views.iter().position(idle)?;
