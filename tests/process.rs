@@ -338,7 +338,7 @@ fn examples_refuse_what_they_do_not_know() {
     for (args, status, words) in [
         (&["--port", "1"][..], 2, "unknown argument --port"),
         (&["--listen"], 2, "needs an address"),
-        (&["--listen", "nowhere"], 1, "give IP:PORT"),
+        (&["--listen", "nowhere"], 2, "give IP:PORT"),
     ] {
         let output = Command::new(example("echo")).args(args).output().unwrap();
         let complaint = String::from_utf8_lossy(&output.stderr);

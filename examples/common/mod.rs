@@ -1,34 +1,14 @@
 //! What every example needs: its flags, the ready line, and a clean stop on SIGINT or SIGTERM.
 
+pub(crate) mod flags;
+
 use andon::{Server, StartError, Stopped};
 use std::{process::ExitCode, time::Duration};
 
-/// Reads `--listen ADDR` (repeatable). Anything else prints the usage and ends with status 2.
-pub(crate) fn listen_flags(name: &str, what: &str, default: &str) -> Vec<String> {
-    let mut listen = Vec::new();
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        match (arg.as_str(), args.next()) {
-            ("--listen", Some(address)) => listen.push(address),
-            ("--help" | "-h", _) => {
-                println!(
-                    "{name}: {what}\n\n  --listen IP:PORT  listen there (default {default}; port 0 takes a free one; repeatable)"
-                );
-                std::process::exit(0);
-            }
-            ("--listen", None) => usage(name, "--listen needs an address, such as 127.0.0.1:8000"),
-            (other, _) => usage(name, &format!("unknown argument {other}: try --help")),
-        }
-    }
-    if listen.is_empty() {
-        listen.push(default.to_owned());
-    }
-    listen
-}
-
-fn usage(name: &str, why: &str) -> ! {
-    eprintln!("{name}: {why}");
-    std::process::exit(2)
+/// Reads `--listen ADDR` (repeatable). Anything else prints what is wrong and ends with status 2.
+#[allow(dead_code, reason = "an example with more flags has its own")]
+pub(crate) fn listen_flags(name: &'static str, what: &'static str, default: &'static str) -> Vec<String> {
+    flags::Flags::new(name, what, default).read().listen
 }
 
 /// Says where the server listens, waits for SIGINT or SIGTERM, and stops it.

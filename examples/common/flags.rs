@@ -1,0 +1,116 @@
+//! The flags of an example: `--listen`, `--help`, and whole numbers of its own.
+
+use std::{net::SocketAddr, ops::RangeInclusive};
+
+/// What flags an example takes.
+pub(crate) struct Flags {
+    name: &'static str,
+    what: &'static str,
+    listen: &'static str,
+    numbers: Vec<Number>,
+}
+
+struct Number {
+    flag: &'static str,
+    meaning: &'static str,
+    range: RangeInclusive<u64>,
+    value: u64,
+}
+
+/// What was given, with defaults in place of what was not.
+pub(crate) struct Given {
+    pub(crate) listen: Vec<String>,
+    #[allow(dead_code, reason = "most examples take no number")]
+    numbers: Vec<Number>,
+}
+
+impl Flags {
+    /// Of the example `name`, which listens at `listen` unless told otherwise.
+    pub(crate) fn new(name: &'static str, what: &'static str, listen: &'static str) -> Self {
+        Self { name, what, listen, numbers: Vec::new() }
+    }
+
+    /// With a flag for a whole number.
+    #[allow(dead_code, reason = "most examples take no number")]
+    pub(crate) fn number(
+        mut self,
+        flag: &'static str,
+        meaning: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Self {
+        self.numbers.push(Number { flag, meaning, range, value: default });
+        self
+    }
+
+    /// Reads the command line. `--help` prints what there is and ends with status 0; what is wrong is said, and ends with status 2.
+    pub(crate) fn read(self) -> Given {
+        let (name, help) = (self.name, self.help());
+        match self.parse(std::env::args().skip(1)) {
+            Ok(Some(given)) => given,
+            Ok(None) => {
+                println!("{help}");
+                std::process::exit(0)
+            }
+            Err(why) => {
+                eprintln!("{name}: {why}");
+                std::process::exit(2)
+            }
+        }
+    }
+
+    fn help(&self) -> String {
+        let mut help = format!("{}: {}\n", self.name, self.what);
+        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:20}{meaning}");
+        let listen = format!("listen there (default {}; port 0 takes a free one; repeatable)", self.listen);
+        line("--listen IP:PORT", &listen);
+        for Number { flag, meaning, range, value } in &self.numbers {
+            let (least, most) = (range.start(), range.end());
+            line(&format!("{flag} N"), &format!("{meaning} (default {value}; {least} to {most})"));
+        }
+        help
+    }
+
+    /// `None`: help is asked for.
+    fn parse(self, mut words: impl Iterator<Item = String>) -> Result<Option<Given>, String> {
+        let mut given = Given { listen: Vec::new(), numbers: self.numbers };
+        while let Some(flag) = words.next() {
+            let number = given.numbers.iter_mut().find(|number| number.flag == flag);
+            match (flag.as_str(), number) {
+                ("--help" | "-h", _) => return Ok(None),
+                ("--listen", _) => match words.next() {
+                    Some(address) if address.parse::<SocketAddr>().is_ok() => given.listen.push(address),
+                    Some(other) => {
+                        return Err(format!("--listen {other}: give IP:PORT, such as 127.0.0.1:8000"));
+                    }
+                    None => return Err("--listen needs an address, such as 127.0.0.1:8000".into()),
+                },
+                (_, Some(number)) => {
+                    let value = words.next();
+                    let (least, most) = (number.range.start(), number.range.end());
+                    match value.as_deref().map(str::parse) {
+                        Some(Ok(value)) if number.range.contains(&value) => number.value = value,
+                        _ => {
+                            let value = value.map(|value| format!(" {value}")).unwrap_or_default();
+                            return Err(format!("{flag}{value}: give a whole number from {least} to {most}"));
+                        }
+                    }
+                }
+                (_, None) => return Err(format!("unknown argument {flag}: try --help")),
+            }
+        }
+        if given.listen.is_empty() {
+            given.listen.push(self.listen.to_owned());
+        }
+        Ok(Some(given))
+    }
+}
+
+impl Given {
+    /// The value of a flag.
+    #[allow(dead_code, reason = "most examples take no number")]
+    pub(crate) fn number(&self, flag: &str) -> u64 {
+        let number = self.numbers.iter().find(|number| number.flag == flag);
+        number.expect("only flags that the example declares are asked for").value
+    }
+}
