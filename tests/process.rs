@@ -303,15 +303,20 @@ fn a_program_that_aborts_on_panic_is_warned_when_it_starts_a_server() {
 
 #[test]
 fn examples_say_where_they_listen_and_end_well_on_signals() {
-    for (name, path) in
-        [("echo", "/"), ("bench_server", "/ws/echo"), ("bringup", "/ws/ticker"), ("topics", "/ws/robots")]
-    {
+    let examples = [
+        ("echo", "/"),
+        ("bench_server", "/ws/echo"),
+        ("bringup", "/ws/ticker"),
+        ("monitor", "/ws/monitor"),
+        ("topics", "/ws/robots"),
+    ];
+    for (name, path) in examples {
         for signal in [libc::SIGINT, libc::SIGTERM] {
             let mut running = run_example(name);
             let mut client = Client::open(running.addr, path);
             client.text("hi");
             match name {
-                "bringup" | "topics" => assert!(client.take_text().contains("type")),
+                "bringup" | "monitor" | "topics" => assert!(client.take_text().contains("type")),
                 _ => client.expect_text("hi"),
             }
             // SAFETY: a signal to a child of ours that has not been waited for.
