@@ -2,11 +2,25 @@
 //!
 //!     cargo run --release --example bringup
 //!
-//! A ticker at `/ws/ticker` counts the seconds for everyone who watches; `/healthz` says that the server serves.
+//! | path | shows |
+//! |---|---|
+//! | `/ws/monitor` | the equipment monitor: a simulated line of machines, of which a few fall silent now and then |
+//! | `/ws/{topic}` | the topic hub: nine topics of a simulated restaurant, such as `/ws/robots` |
+//! | `/ws/ticker` | a contract of our own, which counts the seconds |
+//! | `/healthz` | whether the server serves |
+//!
+//! It says how to try each; `--help` tells what can be set.
 
 mod common;
+#[path = "bringup/simulation.rs"]
+mod simulation;
 
-use andon::{ConnId, Contract, Effects, Hello, Message, Server, Setup, Tick, Topic, TopicId};
+use andon::{
+    ConnId, Contract, Effects, EquipmentMonitor, Hello, Message, Server, Setup, Tick, Topic, TopicHubConfig,
+    TopicId,
+};
+use common::flags::Flags;
+use simulation::{Simulation, line::Line, restaurant::Restaurant};
 use std::{process::ExitCode, time::Duration};
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -51,11 +65,61 @@ impl Contract for Ticker {
     }
 }
 
+/// One line for each thing there is to try.
+fn how_to_try(server: &Server) -> String {
+    let mut address = server.local_addrs()[0];
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    format!(
+        "try, with websocat, Python (pip install websockets) and a browser's console:
+  websocat 'ws://{address}/ws/monitor?mode=changes'
+  python3 -c 'from websockets.sync.client import connect; [print(m) for m in connect(\"ws://{address}/ws/robots\")]'
+  new WebSocket(\"ws://{address}/ws/ticker\").onmessage = (message) => console.log(message.data)"
+    )
+}
+
 fn main() -> ExitCode {
-    let listen = common::listen_flags("bringup", "a server to point a first client at", "127.0.0.1:8000");
-    let mut builder = Server::builder().topic("ticker", Topic::state()).mount("/ws/ticker", Ticker::build);
-    for address in listen {
+    let day = 24 * 60 * 60;
+    let flags = Flags::new("bringup", "a server to point a first client at", "127.0.0.1:8000")
+        .number("--machines", "machines on the line", 17, 1..=10_000)
+        .number("--period-ms", "time between two messages of the monitor", 1_000, 10..=60_000)
+        .number("--on-change-ms", "least time between two of ?mode=changes; 0: each period", 5, 0..=60_000)
+        .number("--stale-s", "a machine not written for so long is disconnected; 0: never", 5, 0..=day)
+        .number("--ping-interval-s", "time between two pings of the hub; 0: none", 30, 0..=day)
+        .number("--poll-interval-s", "a topic quiet for so long is sent again; 0: never", 10, 0..=day)
+        .number("--topic-limit", "connections on each topic of the hub", 1_024, 1..=1_000_000)
+        .read();
+    let number = |flag| flags.number(flag);
+    // 0 says never, of whatever it is.
+    let seconds = |flag| Some(number(flag)).filter(|&count| count > 0).map(Duration::from_secs);
+
+    let line = Line::build(number("--machines") as usize, seconds("--stale-s"));
+    let (line, scan) = line.expect("a table of machines, whose codes differ");
+    let mut monitor = EquipmentMonitor::new(scan).period(Duration::from_millis(number("--period-ms")));
+    if number("--on-change-ms") > 0 {
+        monitor = monitor.on_change(Duration::from_millis(number("--on-change-ms")));
+    }
+    let hub = TopicHubConfig::new()
+        .ping_interval(seconds("--ping-interval-s"))
+        .poll_interval(seconds("--poll-interval-s"))
+        .cap_per_topic(number("--topic-limit") as usize);
+    let mut builder = Server::builder()
+        .mount("/ws/monitor", monitor)
+        .topic_hub("/ws/{topic}", hub)
+        .topic("ticker", Topic::state())
+        .mount("/ws/ticker", Ticker::build);
+    for address in flags.listen {
         builder = builder.listen(address);
     }
-    common::serve("bringup", builder.start())
+    let server = builder.start();
+    let words = server.as_ref().map(how_to_try).unwrap_or_default();
+    let hub = server.as_ref().ok().and_then(Server::topic_hub);
+    // Dropped when the server has stopped: a host's own thread, which nobody else need wait for.
+    let _simulation = hub.map(|hub| Simulation::start(line, Restaurant::open(hub)));
+    common::serve_saying("bringup", server, &words)
 }

@@ -61,7 +61,7 @@ impl Flags {
 
     fn help(&self) -> String {
         let mut help = format!("{}: {}\n", self.name, self.what);
-        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:20}{meaning}");
+        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:22}{meaning}");
         let listen = format!("listen there (default {}; port 0 takes a free one; repeatable)", self.listen);
         line("--listen IP:PORT", &listen);
         for Number { flag, meaning, range, value } in &self.numbers {

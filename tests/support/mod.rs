@@ -12,7 +12,7 @@ use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -568,23 +568,31 @@ pub(crate) fn example(name: &str) -> PathBuf {
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) addr: SocketAddr,
+    /// What it says after its first line.
+    pub(crate) stdout: BufReader<ChildStdout>,
 }
 
 /// Starts an example on a free port and waits until it listens.
 #[track_caller]
 pub(crate) fn run_example(name: &str) -> Running {
+    run_example_with(name, &[])
+}
+
+/// The same, with more flags.
+#[track_caller]
+pub(crate) fn run_example_with(name: &str, flags: &[&str]) -> Running {
     let mut child = Command::new(example(name))
         .args(["--listen", "127.0.0.1:0"])
+        .args(flags)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("an example can be run");
+    let mut stdout = BufReader::new(child.stdout.take().expect("an example can be run"));
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("an example can be run"))
-        .read_line(&mut line)
-        .expect("an example can be run");
+    stdout.read_line(&mut line).expect("an example can be run");
     let addr = line.trim().strip_prefix("listening on ws://").unwrap_or_else(|| panic!("{line:?}"));
-    Running { addr: addr.parse().expect("an example can be run"), child }
+    Running { addr: addr.parse().expect("an example can be run"), child, stdout }
 }
 
 impl Drop for Running {
