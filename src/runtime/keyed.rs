@@ -13,7 +13,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicBool, AtomicUsize,
+            AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
@@ -30,16 +30,31 @@ enum Newest {
     Dead,
 }
 
-impl Newest {
+/// What waits in a slot, and its place in the order in which all was put: who carries something to another slot must not put it over
+/// what came later.
+struct Word {
+    seq: u64,
+    newest: Newest,
+}
+
+impl Word {
     fn weight_bytes(&self) -> usize {
-        match self {
-            Self::Value(payload) => payload.len(),
-            Self::Forget | Self::Dead => 0,
+        match &self.newest {
+            Newest::Value(payload) => payload.len(),
+            Newest::Forget | Newest::Dead => 0,
         }
     }
 }
 
-type Slot = AtomicCell<Option<Box<Newest>>>;
+type Cell = AtomicCell<Option<Box<Word>>>;
+
+#[derive(Default)]
+struct Slot {
+    word: Cell,
+    /// The order of the word that was taken last. The loop's alone.
+    taken: AtomicU64,
+}
+
 type Slots = HashMap<Box<str>, Arc<Slot>>;
 
 #[derive(Default)]
@@ -56,16 +71,19 @@ pub(crate) struct Keyed {
     keys: AtomicUsize,
     /// Bytes of the values that wait.
     bytes: AtomicUsize,
+    /// Words so far.
+    words: AtomicU64,
 }
 
 impl Keyed {
     pub(crate) fn new() -> Self {
-        debug_assert!(Slot::is_lock_free());
+        debug_assert!(Cell::is_lock_free());
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             hasher: RandomState::new(),
             keys: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            words: AtomicU64::new(0),
         }
     }
 
@@ -78,9 +96,9 @@ impl Keyed {
             self.bytes.fetch_sub(value.len(), Relaxed);
             return Err((value, "the newest values of the topic's keys exceed 4 MiB"));
         }
-        self.place(key, Box::new(Newest::Value(value))).map_err(|refused| {
+        self.place(key, self.word(Newest::Value(value))).map_err(|refused| {
             self.bytes.fetch_sub(refused.weight_bytes(), Relaxed);
-            match *refused {
+            match refused.newest {
                 Newest::Value(value) => (value, "the topic has as many keys as it takes (16,384)"),
                 Newest::Forget | Newest::Dead => unreachable!("a value was put"),
             }
@@ -89,29 +107,39 @@ impl Keyed {
 
     /// Has a key forgotten, and what waits for it.
     pub(crate) fn forget(&self, key: &str) {
-        if self.shard(key).slots.load().contains_key(key) {
-            // There is nothing to be handed back: the key is there, or was until just now.
-            let _ = self.place(key, Box::new(Newest::Forget));
-        }
+        // Without a slot, and without room for one, there is nothing to forget.
+        let _ = self.place(key, self.word(Newest::Forget));
+    }
+
+    fn word(&self, newest: Newest) -> Box<Word> {
+        Box::new(Word { seq: self.words.fetch_add(1, Relaxed) + 1, newest })
     }
 
     fn shard(&self, key: &str) -> &Shard {
         &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
     }
 
-    fn place(&self, key: &str, mut newest: Box<Newest>) -> Result<bool, Box<Newest>> {
+    fn place(&self, key: &str, mut word: Box<Word>) -> Result<bool, Box<Word>> {
         let shard = self.shard(key);
         loop {
-            let Some(slot) = self.slot(shard, key) else { return Err(newest) };
-            let before = slot.swap(Some(newest));
-            if matches!(before.as_deref(), Some(Newest::Dead)) {
-                // Whoever finds it dead sees to what is in it, though that may be another's newer one by now.
-                match slot.swap(before) {
-                    Some(back) => newest = back,
-                    None => return Ok(true),
+            let Some(slot) = self.slot(shard, key) else { return Err(word) };
+            let seq = word.seq;
+            let before = match slot.word.swap(Some(word)) {
+                Some(dead) if matches!(dead.newest, Newest::Dead) => {
+                    // Whoever finds it dead sees to what is in it, though that may be another's newer one by now.
+                    match slot.word.swap(Some(dead)) {
+                        Some(back) => word = back,
+                        None => return Ok(true),
+                    }
+                    continue;
                 }
-                continue;
-            }
+                Some(newer) if newer.seq > seq => {
+                    // What was carried here came late: the newer goes back in its place.
+                    word = newer;
+                    continue;
+                }
+                before => before,
+            };
             if let Some(before) = &before {
                 self.bytes.fetch_sub(before.weight_bytes(), Relaxed);
             }
@@ -139,7 +167,7 @@ impl Keyed {
                     return None;
                 }
             }
-            let slot = Arc::new(Slot::new(None));
+            let slot = Arc::new(Slot::default());
             let mut more = Slots::clone(&slots);
             more.insert(key.into(), Arc::clone(&slot));
             let found = shard.slots.compare_and_swap(&slots, Arc::new(more));
@@ -157,9 +185,14 @@ impl Keyed {
                 continue;
             }
             for (key, slot) in shard.slots.load_full().iter() {
-                let Some(newest) = slot.take() else { continue };
-                self.bytes.fetch_sub(newest.weight_bytes(), Relaxed);
-                match *newest {
+                let Some(word) = slot.word.take() else { continue };
+                self.bytes.fetch_sub(word.weight_bytes(), Relaxed);
+                if word.seq < slot.taken.load(Relaxed) {
+                    // It was carried here from a slot that is no more, behind what came later.
+                    continue;
+                }
+                slot.taken.store(word.seq, Relaxed);
+                match word.newest {
                     Newest::Value(payload) => each(key, Some(payload)),
                     Newest::Forget => {
                         each(key, None);
@@ -179,9 +212,9 @@ impl Keyed {
             fewer
         });
         self.keys.fetch_sub(1, Relaxed);
-        if let Some(newest) = slot.swap(Some(Box::new(Newest::Dead))) {
-            let weight = newest.weight_bytes();
-            if self.place(key, newest).is_err() {
+        if let Some(word) = slot.word.swap(Some(Box::new(Word { seq: 0, newest: Newest::Dead }))) {
+            let weight = word.weight_bytes();
+            if self.place(key, word).is_err() {
                 // Another key took the place in this very moment; the topic is full.
                 self.bytes.fetch_sub(weight, Relaxed);
                 log::warn!("a topic has no room for another key: its newest value is dropped");
@@ -210,7 +243,11 @@ mod tests {
         assert_eq!(keyed.put("a", "2".into()), Ok(true));
         assert_eq!(keyed.put("b", "3".into()), Ok(false));
         keyed.forget("unheard of");
-        let both = [("a".to_owned(), Some("2".into())), ("b".to_owned(), Some("3".into()))];
+        let both = [
+            ("a".to_owned(), Some("2".into())),
+            ("b".to_owned(), Some("3".into())),
+            ("unheard of".to_owned(), None),
+        ];
         assert_eq!(taken(&keyed), both.into());
         assert!(taken(&keyed).is_empty());
         assert_eq!(keyed.put("a", "4".into()), Ok(false));
