@@ -69,11 +69,11 @@ impl Costs {
         let topics = limits.topics.min(limits.log_bytes_total / LOG_BYTES_MIN);
         let retained = limits.log_bytes_total / 4;
         // The newest value of each of the host's topics, waiting for the loop.
-        // Of a keyed one each key has a slot, in a map that is copied when a key is added.
+        // Of a keyed one each key has a slot, in a map that is copied when a key is added, though not the keys' names.
         let per_key = size_of::<(Box<str>, usize)>() * 4 + 128;
         let latest: usize = host_topics
             .map(|topic| match topic.source {
-                SnapshotSource::Keyed => 2 * KEYED_BYTES_MAX + KEYS_PER_TOPIC_MAX * per_key,
+                SnapshotSource::Keyed => 3 * KEYED_BYTES_MAX + KEYS_PER_TOPIC_MAX * per_key,
                 _ => topic.frame_bytes_max(),
             })
             .sum();

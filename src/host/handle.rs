@@ -83,8 +83,9 @@ impl Handle {
         })
     }
 
-    /// Forgets a key of a [`SnapshotSource::Keyed`] topic: newcomers do not hear of it any more. Those who are there are not told; publish
-    /// a last word before, if they should be.
+    /// Forgets a key of a [`SnapshotSource::Keyed`] topic: newcomers do not hear of it any more. Those who are there are not told. On a topic that
+    /// conflates, a value that the loop has not come to yet is forgotten with its key, and counted in [`Stats::publish_conflated`]: whoever wants a last
+    /// word of a key to be heard leaves some time behind it.
     pub fn forget_key(&self, topic: TopicId, key: &str) -> Result<(), SendError<()>> {
         match self.spec(topic) {
             Some((slot, _)) if self.latest.takes(slot) => {

@@ -55,7 +55,7 @@ struct Slot {
     taken: AtomicU64,
 }
 
-type Slots = HashMap<Box<str>, Arc<Slot>>;
+type Slots = HashMap<Arc<str>, Arc<Slot>>;
 
 #[derive(Default)]
 struct Shard {
@@ -69,6 +69,8 @@ pub(crate) struct Keyed {
     shards: Box<[Shard]>,
     hasher: RandomState,
     keys: AtomicUsize,
+    /// Bytes of their names.
+    key_bytes: AtomicUsize,
     /// Bytes of the values that wait.
     bytes: AtomicUsize,
     /// Words so far.
@@ -82,6 +84,7 @@ impl Keyed {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             hasher: RandomState::new(),
             keys: AtomicUsize::new(0),
+            key_bytes: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             words: AtomicU64::new(0),
         }
@@ -99,16 +102,18 @@ impl Keyed {
         self.place(key, self.word(Newest::Value(value))).map_err(|refused| {
             self.bytes.fetch_sub(refused.weight_bytes(), Relaxed);
             match refused.newest {
-                Newest::Value(value) => (value, "the topic has as many keys as it takes (16,384)"),
+                Newest::Value(value) => {
+                    (value, "the topic has as many keys as it takes (16,384, of 4 MiB together)")
+                }
                 Newest::Forget | Newest::Dead => unreachable!("a value was put"),
             }
         })
     }
 
-    /// Has a key forgotten, and what waits for it.
-    pub(crate) fn forget(&self, key: &str) {
+    /// Has a key forgotten, and what waits for it: then it is true.
+    pub(crate) fn forget(&self, key: &str) -> bool {
         // Without a slot, and without room for one, there is nothing to forget.
-        let _ = self.place(key, self.word(Newest::Forget));
+        self.place(key, self.word(Newest::Forget)).is_ok_and(|replaced| replaced)
     }
 
     fn word(&self, newest: Newest) -> Box<Word> {
@@ -156,14 +161,16 @@ impl Keyed {
             let slots = shard.slots.load_full();
             if let Some(slot) = slots.get(key) {
                 if counted {
-                    self.keys.fetch_sub(1, Relaxed);
+                    self.uncount(key);
                 }
                 return Some(Arc::clone(slot));
             }
             if !counted {
                 counted = true;
-                if self.keys.fetch_add(1, Relaxed) >= KEYS_PER_TOPIC_MAX {
-                    self.keys.fetch_sub(1, Relaxed);
+                let keys = self.keys.fetch_add(1, Relaxed);
+                let bytes = self.key_bytes.fetch_add(key.len(), Relaxed);
+                if keys >= KEYS_PER_TOPIC_MAX || bytes + key.len() > KEYED_BYTES_MAX {
+                    self.uncount(key);
                     return None;
                 }
             }
@@ -176,6 +183,11 @@ impl Keyed {
             }
             // Another key came to this shard meanwhile: once more, on its map.
         }
+    }
+
+    fn uncount(&self, key: &str) {
+        self.keys.fetch_sub(1, Relaxed);
+        self.key_bytes.fetch_sub(key.len(), Relaxed);
     }
 
     /// Takes what was put since, by key; `None`: the key is forgotten. For the loop alone.
@@ -211,7 +223,7 @@ impl Keyed {
             fewer.remove(key);
             fewer
         });
-        self.keys.fetch_sub(1, Relaxed);
+        self.uncount(key);
         if let Some(word) = slot.word.swap(Some(Box::new(Word { seq: 0, newest: Newest::Dead }))) {
             let weight = word.weight_bytes();
             if self.place(key, word).is_err() {
@@ -272,6 +284,21 @@ mod tests {
         }
         assert_eq!(keyed.put("one more", "x".into()).unwrap_err().0, Payload::from("x"));
         assert!(keyed.put("0", "y".into()).is_ok(), "no other key");
+    }
+
+    /// A slot stays for as long as its key is not forgotten, and its name with it.
+    #[test]
+    fn names_of_keys_count_too() {
+        let keyed = Keyed::new();
+        let name = |n: usize| format!("{n}{}", "k".repeat(KEYED_BYTES_MAX / 4 - 1));
+        for n in 0..4 {
+            assert_eq!(keyed.put(&name(n), "x".into()), Ok(false));
+        }
+        assert!(keyed.put(&name(4), "x".into()).is_err());
+        assert_eq!(keyed.put(&name(0), "y".into()), Ok(true), "it is there already");
+        keyed.forget(&name(0));
+        taken(&keyed);
+        assert_eq!(keyed.put(&name(4), "x".into()), Ok(false));
     }
 
     /// Publishers that forget and publish against each other and the loop: the last word of each key is what is taken last.

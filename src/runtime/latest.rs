@@ -82,7 +82,9 @@ impl Latest {
     /// Has a key of a topic forgotten.
     pub(crate) fn forget(&self, topic: usize, key: &str) {
         if let Place::ByKey(keyed) = &self.places[topic] {
-            keyed.forget(key);
+            if keyed.forget(key) {
+                self.replaced.fetch_add(1, Relaxed);
+            }
             self.tell();
         }
     }
