@@ -429,6 +429,30 @@ fn a_full_mailbox_gives_back_what_it_does_not_take() {
     assert!(matches!(handle.answer(conn, huge), Err(SendError::Refused(..))));
 }
 
+/// Whatever a command carries counts towards what may wait.
+#[test]
+fn a_decision_weighs_what_it_says() {
+    let (server, _) =
+        start(Server::builder().mount("/", echo).limits(limits(|limits| limits.command_bytes = 1_000)));
+    let (handle, conn) = (server.handle(), ConnId::from_bits(0));
+    let long = || "x".repeat(1_001);
+    let heavy = [
+        Decision::Refuse(Response::text(403, long())),
+        Decision::Refuse(Response::new(403).with_header("X-Why", long())),
+        Decision::Allow(Identity::new(long())),
+        Decision::Allow(Identity::new("a").with_name("b").with_role("c").with_claim("d", long())),
+    ];
+    for decision in heavy {
+        let outcome = handle.decide(conn, decision);
+        assert!(matches!(outcome, Err(SendError::Refused(..))), "{outcome:?}");
+    }
+    assert!(matches!(
+        handle.answer(conn, Response::new(200).with_header("X-Why", long())),
+        Err(SendError::Refused(..))
+    ));
+    handle.decide(conn, Decision::Allow(Identity::new("a"))).unwrap();
+}
+
 #[test]
 fn a_message_too_large_for_its_topic_is_refused() {
     let stream = Topic::stream().with_log_bytes(64 << 10);

@@ -46,7 +46,9 @@ impl Command {
             Command::Close { reason, .. } => reason.len(),
             Command::Revoke { subject } => subject.len(),
             Command::Answer { response, .. } => response.weight_bytes(),
-            Command::Decide { .. } | Command::Contract { .. } | Command::Resume { .. } => 0,
+            Command::Decide { decision: Decision::Allow(identity), .. } => identity.weight_bytes(),
+            Command::Decide { decision: Decision::Refuse(response), .. } => response.weight_bytes(),
+            Command::Contract { .. } | Command::Resume { .. } => 0,
         }
     }
 }

@@ -28,6 +28,14 @@ impl Identity {
         Self(Some(Arc::new(Known { subject: subject.into(), ..Known::default() })))
     }
 
+    /// Bytes of its texts.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let Some(known) = &self.0 else { return 0 };
+        let roles: usize = known.roles.iter().map(String::len).sum();
+        let claims: usize = known.claims.iter().map(|(name, value)| name.len() + value.len()).sum();
+        known.subject.len() + known.name.len() + roles + claims
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Known)) -> Self {
         change(Arc::make_mut(self.0.get_or_insert_default()));
         self

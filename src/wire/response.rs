@@ -138,9 +138,10 @@ impl Response {
     }
 
     pub(crate) fn weight_bytes(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         match &self.body {
-            Body::Whole(bytes) => bytes.len(),
-            Body::Stream(_) => 0,
+            Body::Whole(bytes) => headers + bytes.len(),
+            Body::Stream(_) => headers,
         }
     }
 
