@@ -712,6 +712,32 @@ fn commands_that_nobody_gets_before_the_end_are_counted() {
     assert_eq!(done + stats.events_dropped as usize + stats.commands_stale as usize, given);
 }
 
+/// More of them than the loop accepts in one turn.
+#[test]
+fn requests_that_wait_to_be_accepted_when_the_stop_comes_are_answered() {
+    const CLIENTS: usize = 100;
+    let (factory, holding) = holder();
+    let (server, addr) = start(Server::builder().topic("state", Topic::state()).mount("/hold", factory));
+    let mut hold = holding(addr, "/hold");
+    hold.hold();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(addr)).collect();
+    for client in &mut clients {
+        client.send(get("/healthz"));
+    }
+    let (handle, topic) = (server.handle(), server.topic("state").unwrap());
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    support::eventually("the stop is wanted", || handle.publish(topic, "x").is_err());
+    hold.release();
+    for client in &mut clients {
+        // Those who are accepted before the stop begins are served.
+        assert!([200, 503].contains(&client.answer().status));
+    }
+    drop(clients);
+    hold.client.expect_close(1001);
+    hold.client.send_frame(CLOSE, close_payload(1001, ""));
+    assert_eq!(stopping.join().unwrap(), Stopped::Clean);
+}
+
 #[test]
 fn publishing_to_a_server_that_has_stopped_gives_the_message_back() {
     let (server, _) = start(Server::builder().topic("a", Topic::state()).topic("b", Topic::stream()));

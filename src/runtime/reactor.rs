@@ -3,7 +3,7 @@
 use super::{
     clock::Clock,
     latest::Latest,
-    listener::{Accepted, Listener},
+    listener::{Accepted, BACKLOG, Listener},
     mailbox::{MailboxReceiver, Weigh},
     outlet::EventsSender,
     recorder::{RecordSender, Report},
@@ -289,6 +289,8 @@ impl Reactor {
         let mut stop_at: Option<Tick> = None;
         // Commands that were given before the stop was wanted and are not taken; none while it is not wanted, or once it has begun.
         let mut given = None;
+        // Turns that such a stop waits for connections to be accepted, so that it does not wait for a flood of them.
+        let mut accepts = BACKLOG as usize / ACCEPTS_PER_TURN;
         loop {
             let now = self.clock.now();
             let timeout = self.timeout(now.tick, stop_at);
@@ -322,7 +324,9 @@ impl Reactor {
                 // What the host gave before it wanted the stop comes first, but for commands that there is no room for: those must not hold it up.
                 let takes = self.engine.takes_commands() || !self.engine.takes_values();
                 let commands = left > 0 && !self.mailbox.is_empty() && takes;
-                if !(commands || self.latest.waits()) || now.tick >= at {
+                let arrivals = accepts > 0 && self.is_waited_for();
+                accepts -= usize::from(arrivals);
+                if !(commands || arrivals || self.latest.waits()) || now.tick >= at {
                     given = None;
                     self.doors.clear();
                     self.engine.stop();
@@ -346,7 +350,7 @@ impl Reactor {
     }
 
     fn timeout(&mut self, now: Tick, stop_at: Option<Tick>) -> Option<Duration> {
-        let doors = self.doors.iter().any(|door| door.waiting && door.rests_until.is_none());
+        let doors = self.is_waited_for();
         let commands = !self.mailbox.is_empty() && self.engine.takes_commands();
         // Their wake-up may have come while a fan-out had to come first.
         let values = self.latest.waits() && self.engine.takes_values();
@@ -358,6 +362,11 @@ impl Reactor {
         let rests = self.doors.iter().filter_map(|door| door.rests_until).min();
         let due = [self.engine.next_deadline(), rests, stop_at].into_iter().flatten().min()?;
         Some(due - now)
+    }
+
+    /// Whether connections may wait to be accepted, and may be.
+    fn is_waited_for(&self) -> bool {
+        self.doors.iter().any(|door| door.waiting && door.rests_until.is_none())
     }
 
     fn dispatch(&mut self, events: &Events) {
