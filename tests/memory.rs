@@ -8,8 +8,8 @@
 mod support;
 
 use andon::{
-    Builder, Effects, Event, EventMask, Limits, Message, Record, SendError, Server, Setup, Stopped, Store,
-    StoreError, Topic,
+    Builder, Effects, Event, EventMask, Limits, Message, Record, SendError, Server, Setup, SnapshotSource,
+    Stopped, Store, StoreError, Topic,
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -251,6 +251,35 @@ fn a_client_that_does_not_take_answers_is_not_asked_for_more() {
     let stats = server.stats();
     assert_eq!((stats.open, stats.closed), (8, 0));
     meter.judge(ceiling, 1 << 20);
+}
+
+/// Each key of a keyed topic keeps its newest value, however small the topic's log is.
+#[test]
+fn topics_whose_keys_outweigh_their_logs() {
+    const TOPICS: usize = LOGS / (64 << 10);
+    let keyed = |setup: &mut Setup<'_>| {
+        let topic = Topic::state().with_snapshot(SnapshotSource::Keyed).with_log_bytes(64 << 10);
+        let topics: Vec<_> = (0..TOPICS).map(|n| setup.declare(&n.to_string(), topic).unwrap()).collect();
+        Script::new().message(move |fx: &mut Effects, peer, message: Message<'_>| {
+            let Message::Text(name) = message else { return };
+            for &topic in &topics {
+                fx.publish_key(topic, name, &[0; 16_000][..]);
+                (0..20).for_each(|n| fx.publish_key(topic, &format!("{name} {n}"), ""));
+            }
+            fx.send(peer, "done");
+        })
+    };
+    let meter = Meter::start();
+    let mut limits = small();
+    limits.topics = TOPICS;
+    let (server, addr, ceiling) = started_with(Server::builder().mount("/", keyed), limits);
+    let mut client = Client::open(addr, "/");
+    for n in 0..300 {
+        client.text(&n.to_string());
+        client.expect_text("done");
+    }
+    assert!(server.stats().publish_refused > 0, "there was no room for more");
+    meter.judge(ceiling, LOGS);
 }
 
 /// Narrow clients that are open and never read again.

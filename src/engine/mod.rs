@@ -176,7 +176,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             deadlines: Deadlines::new(),
             expiries: BTreeSet::new(),
             expiry_of: HashMap::new(),
-            board: Board::new(limits.detached_bytes_total),
+            board: Board::new(limits.detached_bytes_total, limits.log_bytes_total),
             fx: Effects::new(ids, entropy),
             outbound: Outbound::new(&limits),
             farewells: VecDeque::new(),

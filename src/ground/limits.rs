@@ -43,7 +43,8 @@ pub struct Limits {
     pub detached_bytes_total: usize,
     /// Topics at once, those of contracts included. Default 1,024.
     pub topics: usize,
-    /// Bytes of all topic logs together; a topic that does not fit is refused. Default 64 MiB.
+    /// Bytes of all topic logs together; a topic that does not fit is refused. The latest values by key of all topics may take as much again; a
+    /// key or a longer value that does not fit is refused. Default 64 MiB.
     pub log_bytes_total: usize,
     /// Topics that one connection may be subscribed to. Default 16.
     pub subscriptions: usize,
@@ -208,6 +209,8 @@ const _: () = assert!(
 pub(crate) const LOG_FRAMES_MAX: usize = 64 << 10;
 /// Keys of one keyed topic.
 pub(crate) const KEYS_PER_TOPIC_MAX: usize = 16 << 10;
+/// What a key's latest value takes beside its bytes: its places in two tables that grow by doubling, and two allocations.
+pub(crate) const KEY_COST_BYTES: usize = 192;
 /// Bytes of one topic's latest values by key.
 pub(crate) const KEYED_BYTES_MAX: usize = 4 << 20;
 

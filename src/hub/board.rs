@@ -17,7 +17,7 @@ use crate::ground::{
     counters::Stats,
     frame::{Header, Opcode, frame_len, messages},
     id::TopicId,
-    limits::{KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX},
+    limits::{KEY_COST_BYTES, KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX},
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -136,10 +136,14 @@ pub(crate) struct Board {
     detached_bytes: usize,
     detached_max: usize,
     log_bytes: usize,
+    /// What the latest values of all topics' keys take.
+    keyed_bytes: usize,
+    keyed_max: usize,
 }
 
 impl Board {
-    pub(crate) fn new(detached_max: usize) -> Self {
+    /// `keyed_max`: the most that the latest values of all topics' keys may take.
+    pub(crate) fn new(detached_max: usize, keyed_max: usize) -> Self {
         Self {
             topics: Vec::new(),
             dirty: VecDeque::new(),
@@ -148,6 +152,8 @@ impl Board {
             detached_bytes: 0,
             detached_max,
             log_bytes: 0,
+            keyed_bytes: 0,
+            keyed_max,
         }
     }
 
@@ -214,6 +220,7 @@ impl Board {
         debug_assert!(topic.subscribers.is_empty());
         self.dirty.retain(|&slot| slot != id.slot);
         self.log_bytes -= topic.log.bytes_held();
+        self.keyed_bytes -= topic.keyed.cost();
         self.release(topic.retained.map(|(_, frame)| frame));
         self.release_all(topic.snapshots.into_iter().flatten().map(|(_, frames)| frames));
         self.release_all(topic.begun.into_values());
@@ -230,17 +237,20 @@ impl Board {
     ) -> Result<(), Unpublished> {
         let Publication { opcode, key, payload, notice } = publication;
         let len = frame_len(payload.len());
+        let keyed_room = self.keyed_max - self.keyed_bytes;
         let Some(topic) = self.get(id) else { return Err(Unpublished::Gone) };
         if len > topic.spec.frame_bytes_max() {
             stats.publish_refused += 1;
             return Err(Unpublished::TooLarge);
         }
-        if topic.spec.source == SnapshotSource::Keyed
-            && !notice
-            && !topic.keyed.put(key.unwrap_or_default(), opcode, payload)
-        {
-            stats.publish_refused += 1;
-            return Err(Unpublished::TooManyKeys);
+        if topic.spec.source == SnapshotSource::Keyed && !notice {
+            let before = topic.keyed.cost();
+            if !topic.keyed.put(key.unwrap_or_default(), opcode, payload, keyed_room) {
+                stats.publish_refused += 1;
+                return Err(Unpublished::TooManyKeys);
+            }
+            let after = topic.keyed.cost();
+            self.keyed_bytes = self.keyed_bytes - before + after;
         }
         self.append(id, opcode, payload, notice, maker, stats);
         Ok(())
@@ -249,9 +259,12 @@ impl Board {
     /// Forgets a key of a keyed topic: newcomers do not hear of it any more. False when the topic is no more.
     pub(crate) fn forget(&mut self, id: TopicId, key: &str) -> bool {
         let Some(topic) = self.get(id) else { return false };
+        let before = topic.keyed.cost();
         if topic.keyed.forget(key) {
+            let freed = before - topic.keyed.cost();
             let made = mem::take(&mut topic.snapshots).map(|made| made.map(|(_, frames)| frames));
             self.release_all(made.into_iter().flatten());
+            self.keyed_bytes -= freed;
         }
         true
     }
@@ -779,12 +792,22 @@ impl Keyed {
         true
     }
 
-    fn put(&mut self, key: &str, opcode: Opcode, payload: &[u8]) -> bool {
+    /// What it takes: its bytes, and a place for each key.
+    fn cost(&self) -> usize {
+        self.bytes + self.frames.len() * KEY_COST_BYTES
+    }
+
+    /// False when there is no room: here, or when it would cost `room` more than it does.
+    fn put(&mut self, key: &str, opcode: Opcode, payload: &[u8], room: usize) -> bool {
         let header = Header::new(opcode, payload.len());
         let len = header.as_slice().len() + payload.len();
         let place = self.places.get(key).copied();
         let freed = place.map_or(0, |place| self.frames[place].len());
         let named = if place.is_none() { key.len() } else { 0 };
+        let placed = if place.is_none() { KEY_COST_BYTES } else { 0 };
+        if (len + named + placed).saturating_sub(freed) > room {
+            return false;
+        }
         if self.bytes - freed + len + named > KEYED_BYTES_MAX
             || (place.is_none() && self.frames.len() >= KEYS_PER_TOPIC_MAX)
         {

@@ -66,6 +66,13 @@ impl Board {
                 return Err(format!("{id}: in a pass: {}, and not so listed", topic.in_pass));
             }
         }
+        let keyed: usize = self.topics().map(|topic| topic.keyed.cost()).sum();
+        if keyed != self.keyed_bytes || keyed > self.keyed_max {
+            return Err(format!(
+                "latest values cost {keyed}, counted are {} of {}",
+                self.keyed_bytes, self.keyed_max
+            ));
+        }
         let sum: usize = detached.values().sum();
         if sum != self.detached_bytes {
             return Err(format!("detached bytes: there are {sum}, counted are {}", self.detached_bytes));

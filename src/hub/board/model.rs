@@ -224,7 +224,8 @@ fn run(seed: u64) {
     let spec = Topic::state().with_lag(lag).with_snapshot(source).with_log_bytes(log_bytes);
     let notices = rng.u8(0..3) == 0;
     let detached_max = if rng.u8(0..4) == 0 { rng.usize(0..2_000) } else { 1 << 20 };
-    let (mut board, mut stats, id) = (Board::new(detached_max), Stats::default(), TopicId::new(0, 1));
+    let (mut board, mut stats, id) =
+        (Board::new(detached_max, usize::MAX), Stats::default(), TopicId::new(0, 1));
     board.declare(id, spec);
     let mut model = Model {
         spec,
