@@ -176,15 +176,11 @@ impl Monitor {
 
     /// Asks to be called when something is due.
     fn arm(&mut self, fx: &mut Effects) {
-        let now = fx.now().tick;
         let views = self.views.iter().flatten().map(|view| match view.wish.pace {
             _ if view.clients == 0 => view.idle_since + MONITOR_VIEW_LINGER,
-            Pace::Every(_) => view.next,
-            Pace::OnChange(_) => (now + self.settings.scan_every).max(if view.pending.is_empty() {
-                Tick::ZERO
-            } else {
-                view.next
-            }),
+            // From the last look, not from now: or those who come and go would put it off for ever.
+            Pace::OnChange(_) if view.pending.is_empty() => self.seen_at + self.settings.scan_every,
+            Pace::Every(_) | Pace::OnChange(_) => view.next,
         });
         let due = views.chain(lock(&self.scan).next_deadline()).min();
         fx.arm(due.filter(|_| !self.stopping));
