@@ -306,9 +306,6 @@ pub(crate) const MONITOR_MESSAGE_SPARE: usize = 1 << 10;
 /// How long a view that nobody watches is kept for those who come back.
 #[cfg(feature = "contracts")]
 pub(crate) const MONITOR_VIEW_LINGER: Duration = Duration::from_secs(10);
-/// Messages of a view without a number of their own, whose places are remembered so that gaps are named exactly.
-#[cfg(feature = "contracts")]
-pub(crate) const MONITOR_ASIDES_MAX: usize = 256;
 /// A newcomer's look at the tag table is shared by all who come within this time.
 #[cfg(feature = "contracts")]
 pub(crate) const MONITOR_LOOK_SHARED: Duration = Duration::from_millis(2);

@@ -19,7 +19,7 @@ use crate::{
         close::{CloseCode, Closed},
         frame::{HEADER_MAX, Message},
         id::{ConnId, TopicId},
-        limits::{MONITOR_LOOK_SHARED, MONITOR_MESSAGE_SPARE, MONITOR_VIEW_LINGER},
+        limits::{LOG_BYTES_MIN, MONITOR_LOOK_SHARED, MONITOR_MESSAGE_SPARE, MONITOR_VIEW_LINGER},
         time::{Now, Tick},
     },
     hub::{
@@ -43,6 +43,8 @@ pub(super) struct Monitor {
     began: Tick,
     views: Vec<Option<View>>,
     view_of: HashMap<ConnId, usize>,
+    /// What `connection_status` says to all goes through a topic of its own, so that no view's lag can lose it; there once there is a view.
+    words: Option<TopicId>,
     fragments: Fragments,
     /// The last look at the table of which views were told.
     seen: u64,
@@ -61,6 +63,7 @@ impl Monitor {
             began: now.tick,
             views: Vec::new(),
             view_of: HashMap::new(),
+            words: None,
             fragments: Fragments::new(now.wall),
             seen: 0,
             seen_at: now.tick,
@@ -105,12 +108,9 @@ impl Monitor {
 
     /// Says one thing to all clients.
     fn tell_all(&mut self, fx: &mut Effects, status: Connection) {
-        messages::connection(fx.now().wall, status, None::<fn(&mut String)>, &mut self.message);
-        for view in self.views.iter_mut().flatten().filter(|view| view.clients > 0) {
-            fx.publish(view.topic, self.message.as_str());
-            if !view.aside() {
-                fx.count(Count::Bound);
-            }
+        if let Some(words) = self.words.filter(|_| !self.view_of.is_empty()) {
+            messages::connection(fx.now().wall, status, None::<fn(&mut String)>, &mut self.message);
+            fx.publish(words, self.message.as_str());
         }
     }
 
@@ -149,7 +149,6 @@ impl Monitor {
                 }
                 view.seq += 1;
                 view.told();
-                view.numbered();
             } else {
                 if let Pace::Every(period) = view.wish.pace {
                     view.next = next_tick(self.began, period, now.tick);
@@ -199,7 +198,11 @@ impl Monitor {
             ));
         };
         let all = self.measure(&wish);
-        match declare(fx, &wish, all) {
+        if self.words.is_none() {
+            // Who lags is led to the last that was said.
+            self.words = declare(fx, Topic::state().with_log_bytes(LOG_BYTES_MIN)).map(|(topic, _)| topic);
+        }
+        match self.words.and_then(|_| declare(fx, shows(&wish, all))) {
             Some(topic) => {
                 self.views[index] = Some(View::new(wish, topic, fx.now().tick));
                 Ok(index)
@@ -212,7 +215,7 @@ impl Monitor {
     fn enlarge(&mut self, fx: &mut Effects, index: usize) {
         let Some(wish) = self.views[index].as_ref().map(|view| view.wish.clone()) else { return };
         let all = self.measure(&wish);
-        let Some(topic) = declare(fx, &wish, all) else { return };
+        let Some(topic) = declare(fx, shows(&wish, all)) else { return };
         let Some(view) = self.views[index].as_mut() else { return };
         fx.retire(view.topic);
         view.moved(topic);
@@ -226,7 +229,6 @@ impl Monitor {
         let all = |out: &mut String| messages::list(all, fragments, look, out);
         messages::status(fx.now().wall, seq, all, &mut self.message);
         fx.publish(view.topic, self.message.as_str());
-        view.aside();
         view.told();
     }
 
@@ -294,6 +296,9 @@ impl Contract for Monitor {
         }
         view.clients += 1;
         fx.subscribe(peer, view.topic);
+        if let Some(words) = self.words {
+            fx.subscribe_from_now(peer, words);
+        }
         self.view_of.insert(peer, index);
         self.arm(fx);
     }
@@ -372,17 +377,21 @@ impl Contract for Monitor {
     }
 }
 
-/// A topic for a view whose messages are up to `message_bytes` long, and how long one may become.
-fn declare(fx: &mut Effects, wish: &Wish, message_bytes: usize) -> Option<(TopicId, usize)> {
-    let bytes = log_bytes(message_bytes);
+/// The topic of a view whose messages are up to `message_bytes` long.
+fn shows(wish: &Wish, message_bytes: usize) -> Topic {
     // For everything at once the newest is all that counts; who is told of changes is told what it missed.
     let lag = if wish.changes { Lag::Conflate } else { Lag::Skip };
-    let topic = Topic::state().with_lag(lag).with_snapshot(SnapshotSource::Contract).with_log_bytes(bytes);
+    let log_bytes = log_bytes(message_bytes);
+    Topic::state().with_lag(lag).with_snapshot(SnapshotSource::Contract).with_log_bytes(log_bytes)
+}
+
+/// Declares a topic, and says how long a message of it may become.
+fn declare(fx: &mut Effects, topic: Topic) -> Option<(TopicId, usize)> {
     match fx.declare("equipment", topic) {
         Ok(id) => Some((id, topic.frame_bytes_max() - HEADER_MAX)),
         Err(why) => {
             fx.count(Count::Bound);
-            log::warn!("no room for a view of the equipment of {bytes} bytes: {why}");
+            log::warn!("no room for a view of the equipment of {} bytes: {why}", topic.log_bytes);
             None
         }
     }

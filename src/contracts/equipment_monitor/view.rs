@@ -1,8 +1,8 @@
 //! One view: those who want the same, and where they stand.
 
 use super::query::Wish;
-use crate::ground::{id::TopicId, limits::MONITOR_ASIDES_MAX, time::Tick};
-use std::{collections::VecDeque, ops::Range};
+use crate::ground::{id::TopicId, time::Tick};
+use std::ops::Range;
 
 /// See the module.
 #[derive(Debug)]
@@ -21,14 +21,9 @@ pub(super) struct View {
     /// Changed and not told yet, in the order in which it was seen; and a bit for each slot that is among them.
     pub(super) pending: Vec<u32>,
     is_pending: Vec<u64>,
-    /// Messages published so far.
-    published: u64,
-    /// Of these, the ones without a number of their own, oldest first: which they were.
-    asides: VecDeque<u64>,
-    /// Messages without a number among those that are no longer in `asides`.
-    asides_forgotten: u64,
-    /// The number of the last change before the first message.
+    /// The number of the last change before the topic's first message, and how many messages without a number it began with.
     numbered_before: u64,
+    unnumbered: u64,
 }
 
 impl View {
@@ -43,10 +38,8 @@ impl View {
             seq: 0,
             pending: Vec::new(),
             is_pending: Vec::new(),
-            published: 0,
-            asides: VecDeque::new(),
-            asides_forgotten: 0,
             numbered_before: 0,
+            unnumbered: 0,
         }
     }
 
@@ -66,12 +59,10 @@ impl View {
         }
     }
 
-    /// It goes on in another topic.
+    /// It goes on in another topic, which begins with a message that has no number of its own.
     pub(super) fn moved(&mut self, (topic, message_max): (TopicId, usize)) {
-        (self.topic, self.message_max, self.published, self.asides_forgotten) = (topic, message_max, 0, 0);
-        self.asides.clear();
-        // The numbers go on: those told in the other topic count as told before the first message here.
-        self.numbered_before = self.seq;
+        (self.topic, self.message_max) = (topic, message_max);
+        (self.numbered_before, self.unnumbered) = (self.seq, 1);
     }
 
     /// All that was pending is told.
@@ -80,33 +71,9 @@ impl View {
         self.is_pending.fill(0);
     }
 
-    /// A numbered message was published.
-    pub(super) fn numbered(&mut self) {
-        self.published += 1;
-    }
-
-    /// Another message was published. False when the place of an older one was forgotten for it.
-    pub(super) fn aside(&mut self) -> bool {
-        if !self.wish.changes {
-            // Nothing has a number here.
-            return true;
-        }
-        self.asides.push_back(self.published);
-        self.published += 1;
-        let full = self.asides.len() > MONITOR_ASIDES_MAX;
-        if full {
-            self.asides.pop_front();
-            self.asides_forgotten += 1;
-        }
-        !full
-    }
-
     /// The numbers of the changes among the messages `missed`, counted from 0; `None`: there are none.
     pub(super) fn numbers(&self, missed: Range<u64>) -> Option<Range<u64>> {
-        let asides_before = |at: u64| {
-            self.asides_forgotten + self.asides.iter().take_while(|&&aside| aside < at).count() as u64
-        };
-        let number_at = |at: u64| self.numbered_before + at.saturating_sub(asides_before(at)) + 1;
+        let number_at = |at: u64| self.numbered_before + at.saturating_sub(self.unnumbered) + 1;
         let numbers = number_at(missed.start)..number_at(missed.end);
         (!numbers.is_empty()).then_some(numbers)
     }
@@ -126,39 +93,13 @@ mod tests {
     #[test]
     fn gaps_are_named_by_the_numbers_of_the_changes_alone() {
         let mut view = view();
-        // Messages 0 to 5: 1 2 aside 3 aside 4.
-        for aside in [false, false, true, false, true, false] {
-            if aside {
-                assert!(view.aside());
-            } else {
-                view.numbered();
-            }
-        }
-        for (missed, numbers) in [
-            (0..6, Some(1..5)),
-            (0..1, Some(1..2)),
-            (1..3, Some(2..3)),
-            (2..3, None),
-            (2..4, Some(3..4)),
-            (4..6, Some(4..5)),
-        ] {
-            assert_eq!(view.numbers(missed.clone()), numbers, "{missed:?}");
-        }
+        assert_eq!(view.numbers(0..3), Some(1..4));
+        assert_eq!(view.numbers(2..3), Some(3..4));
         view.seq = 4;
         view.moved((TopicId::new(1, 1), 1_000));
-        assert!(view.aside());
-        view.numbered();
-        assert_eq!(view.numbers(0..2), Some(5..6), "numbers go on in another topic");
-    }
-
-    #[test]
-    fn a_place_that_is_forgotten_widens_the_gap_and_is_said() {
-        let mut view = view();
-        view.numbered();
-        let forgotten = (0..=MONITOR_ASIDES_MAX).filter(|_| !view.aside()).count();
-        view.numbered();
-        let last = 1 + MONITOR_ASIDES_MAX as u64;
-        assert_eq!((forgotten, view.numbers(last + 1..last + 2)), (1, Some(2..3)));
+        for (missed, numbers) in [(0..1, None), (0..2, Some(5..6)), (1..3, Some(5..7)), (2..3, Some(6..7))] {
+            assert_eq!(view.numbers(missed.clone()), numbers, "{missed:?}: numbers go on in another topic");
+        }
     }
 
     #[test]
