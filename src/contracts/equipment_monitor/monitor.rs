@@ -215,7 +215,7 @@ impl Monitor {
     fn enlarge(&mut self, fx: &mut Effects, index: usize) {
         let Some(wish) = self.views[index].as_ref().map(|view| view.wish.clone()) else { return };
         let all = self.measure(&wish);
-        let Some(topic) = declare(fx, shows(&wish, all)) else { return };
+        let Some(topic) = declare(fx, shows(&wish, all)) else { return self.give_up(fx, index) };
         let Some(view) = self.views[index].as_mut() else { return };
         fx.retire(view.topic);
         view.moved(topic);
@@ -230,6 +230,18 @@ impl Monitor {
         messages::status(fx.now().wall, seq, all, &mut self.message);
         fx.publish(view.topic, self.message.as_str());
         view.told();
+    }
+
+    /// Closes the clients of a view that has no room for its messages any more, rather than to show them the same for ever.
+    fn give_up(&mut self, fx: &mut Effects, index: usize) {
+        self.view_of.retain(|conn, at| {
+            let gone = *at == index;
+            if gone {
+                fx.close(*conn, CloseCode::TRY_AGAIN, "there is no room to show all equipment");
+            }
+            !gone
+        });
+        self.retire(fx, index);
     }
 
     /// A place for a view: one that is empty, or else that of a view which nobody watches.
