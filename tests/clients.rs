@@ -7,83 +7,21 @@ mod support;
 
 use andon::{Builder, HubError, Server, TopicHub, TopicHubConfig};
 use serde_json::{Value, json};
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::Duration,
+use std::{net::SocketAddr, process::Command, time::Duration};
+use support::{
+    PATIENCE,
+    program::{Program, tool},
+    start,
 };
-use support::{PATIENCE, start};
-
-/// A client's program, which is ended when this is dropped, and the lines that it prints.
-struct Program {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Program {
-    fn run(mut command: Command, script: &str, args: &[&str]) -> Self {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
-        let child = command.arg(script).args(args).stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
-        let mut child = child.expect("it was found before");
-        let out = BufReader::new(child.stdout.take().expect("it is piped"));
-        let (tx, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if tx.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    /// The next line, which is JSON.
-    #[track_caller]
-    fn next(&self) -> Value {
-        let line = self.lines.recv_timeout(PATIENCE).expect("the client says something");
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"))
-    }
-
-    /// The next line that is not about the server's pings, which come when they come.
-    #[track_caller]
-    fn next_but_pings(&self) -> Value {
-        std::iter::from_fn(|| Some(self.next())).find(|line| !is_ping(line)).expect("never at an end")
-    }
-}
 
 fn is_ping(line: &Value) -> bool {
     line["event"] == "ping" || line["type"] == "ping"
 }
 
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The first of `tries` that runs; says what is missing otherwise, and fails where everything should be there.
-fn tool(test: &str, what: &str, tries: &[&[&str]], check: &[&str]) -> Option<Command> {
-    for words in tries {
-        let command = || {
-            let mut command = Command::new(words[0]);
-            command
-                .args(&words[1..])
-                .current_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients"));
-            command
-        };
-        let ran = command().args(check).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if ran.is_ok_and(|status| status.success()) {
-            return Some(command());
-        }
-    }
-    assert!(std::env::var_os("CI").is_none(), "{test}: {what} is missing");
-    println!("{test}: skipped, since {what} is missing");
-    None
+/// The next line that is not about the server's pings, which come when they come.
+#[track_caller]
+fn next_but_pings(client: &Program) -> Value {
+    std::iter::from_fn(|| Some(client.next())).find(|line| !is_ping(line)).expect("never at an end")
 }
 
 fn node(test: &str) -> Option<Command> {
@@ -114,11 +52,11 @@ fn the_javascript_client_watches_answers_pings_and_comes_back() {
     let topics = server.topic_hub().expect("mounted");
     publish(&topics, "robots", &json!({"id": 1, "status": "idle"}));
     let client = Program::run(node, "topic_client.mjs", &[&format!("ws://{addr}"), "robots", "50"]);
-    assert_eq!(client.next_but_pings(), json!({"event": "open", "detail": "robots"}));
-    assert_eq!(client.next_but_pings(), update("robots", &json!({"id": 1, "status": "idle"})));
+    assert_eq!(next_but_pings(&client), json!({"event": "open", "detail": "robots"}));
+    assert_eq!(next_but_pings(&client), update("robots", &json!({"id": 1, "status": "idle"})));
     for n in 0..3 {
         publish(&topics, "robots", &json!({ "이름": n }));
-        assert_eq!(client.next_but_pings(), update("robots", &json!({ "이름": n })));
+        assert_eq!(next_but_pings(&client), update("robots", &json!({ "이름": n })));
     }
     while !is_ping(&client.next()) {}
     // Its answer was understood.
@@ -126,7 +64,7 @@ fn the_javascript_client_watches_answers_pings_and_comes_back() {
     assert_eq!(server.stats().messages_refused, 0);
 
     server.stop(PATIENCE);
-    assert_eq!(client.next_but_pings(), json!({"event": "close", "detail": 1001}));
+    assert_eq!(next_but_pings(&client), json!({"event": "close", "detail": 1001}));
     assert_eq!(topics.publish("robots", "1"), Err(HubError::Stopped));
     // It tries until somebody is there again; then it gets how things are.
     let server = hub().listen(addr.to_string()).start().expect("the port is free again");
@@ -137,7 +75,7 @@ fn the_javascript_client_watches_answers_pings_and_comes_back() {
         line = client.next();
     }
     assert_eq!(line, json!({"event": "open", "detail": "robots"}));
-    assert_eq!(client.next_but_pings(), update("robots", &json!({"id": 2})));
+    assert_eq!(next_but_pings(&client), update("robots", &json!({"id": 2})));
 }
 
 /// Refused by 403, as by the deployed servers, it only tries again.
@@ -167,14 +105,14 @@ fn a_client_on_a_bare_socket_is_served() {
     publish(&topics, "robots", &json!({"id": 1}));
     let client = raw(command, addr, "status");
     let mirrored = json!({"type": "update", "topic": "status", "data": {"id": 1}});
-    assert_eq!(client.next_but_pings(), mirrored);
+    assert_eq!(next_but_pings(&client), mirrored);
     let pong = json!({"type": "pong", "topic": "status", "data": {"timestamp": 1.25}});
-    assert_eq!(client.next_but_pings(), pong);
+    assert_eq!(next_but_pings(&client), pong);
     while !is_ping(&client.next()) {}
     support::stats_until(&server.handle(), "its ping and a pong came", |stats| stats.messages_in >= 2);
     assert_eq!(server.stats().messages_refused, 0);
     server.stop(PATIENCE);
-    let shutdown = client.next_but_pings();
+    let shutdown = next_but_pings(&client);
     let reason = json!({"reason": "Server is shutting down"});
     assert_eq!(shutdown, json!({"type": "shutdown", "topic": "status", "data": reason}));
     assert_eq!(client.next(), json!({"closed": 1001}));

@@ -3,6 +3,9 @@
 //! Nothing here sleeps. Whoever waits blocks on a socket or a channel, and [`PATIENCE`] turns waiting for ever into a failure.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+#[cfg(feature = "contracts")]
+pub(crate) mod program;
+
 use andon::{
     Admission, Builder, Closed, ConnId, Contract, Effects, Handle, Hello, Limits, Message, RecordTicket,
     Response, Server, StoreError,
