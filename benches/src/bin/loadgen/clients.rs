@@ -80,7 +80,8 @@ pub(crate) struct Clients {
     opened: usize,
     random: u64,
     spin: bool,
-    keep: usize,
+    /// How much of each message is kept at least, for connections from now on.
+    pub(crate) keep: usize,
     pub(crate) reads: u64,
 }
 

@@ -13,6 +13,8 @@
 //! | `/ws/ingest` | counts every text message, but answers the text `Q` with the count so far, over all connections, in decimal |
 //! | `/ws/echo` | sends the same text back |
 //!
+//! For `line` it is an equipment monitor instead (`examples/bench_line.rs`), at whatever path.
+//!
 //! A server may combine messages, or skip to the newest; skipped numbers are told as `missed`, never hidden.
 //!
 //! How far to trust what is told:
@@ -33,6 +35,7 @@ mod idle;
 mod ingest;
 mod latency;
 mod ledger;
+mod line;
 mod mixed;
 mod options;
 mod parser;
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Workload::Idle => idle::run(&options),
         Workload::Churn => churn::run(&options),
         Workload::Mixed => mixed::run(&options),
+        Workload::Line => line::run(&options),
     };
     match result {
         Ok(report) => {

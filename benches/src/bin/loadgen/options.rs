@@ -11,10 +11,11 @@ workloads
   pingpong  clients send a text message and wait for its echo
   idle      idle connections: server memory for each
   churn     connect, upgrade, close, as fast as possible
+  line      watchers of an equipment monitor, which publishes on its own
   mixed     a paced fanout, and one client on /ws/echo that asks and waits meanwhile
 
 options (defaults)
-  --clients N         fanout, mixed 1000; ingest 100; pingpong 1; idle 10000; churn 64
+  --clients N         fanout, mixed 1000; ingest 100; line 50; pingpong 1; idle 10000; churn 64
   --seconds S (5)     measured, after --warmup S (1)
   --pid PID           the server's: tells its processor time and memory
   --size BYTES        fanout, mixed 5000; ingest 250; pingpong 100
@@ -38,10 +39,12 @@ pub(crate) enum Workload {
     Idle,
     Churn,
     Mixed,
+    Line,
 }
 
 impl Workload {
-    const ALL: [Self; 6] = [Self::Fanout, Self::Ingest, Self::Pingpong, Self::Idle, Self::Churn, Self::Mixed];
+    const ALL: [Self; 7] =
+        [Self::Fanout, Self::Ingest, Self::Pingpong, Self::Idle, Self::Churn, Self::Mixed, Self::Line];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -51,6 +54,7 @@ impl Workload {
             Self::Idle => "idle",
             Self::Churn => "churn",
             Self::Mixed => "mixed",
+            Self::Line => "line",
         }
     }
 
@@ -58,6 +62,7 @@ impl Workload {
         match self {
             Self::Fanout | Self::Mixed => 1000,
             Self::Ingest => 100,
+            Self::Line => 50,
             Self::Pingpong => 1,
             Self::Idle => 10_000,
             Self::Churn => 64,
