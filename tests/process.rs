@@ -12,7 +12,7 @@ use andon::{Server, Setup, Topic};
 use serde_json::Value;
 use std::{
     fs,
-    io::Read,
+    io::{BufRead, Read},
     net::Shutdown,
     path::Path,
     process::Command,
@@ -348,7 +348,8 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn bringup_shows_a_line_of_machines() {
-    let running = run_example("bringup");
+    // A period that nobody waits for: what comes is a change that was seen.
+    let running = run_example_with("bringup", &["--period-ms", "60000"]);
     let shown = json(&Client::open(running.addr, "/ws/monitor").take_text());
     let equipment = shown["equipment"].as_array().unwrap();
     assert_eq!(equipment.len(), 17);
@@ -358,7 +359,7 @@ fn bringup_shows_a_line_of_machines() {
         assert!(machine["equipment_name"].as_str().unwrap().contains(hangul), "{machine}");
     }
     // As its watchers know it: about 5 KB, below 8.
-    let mut client = Client::open(running.addr, "/ws/monitor?mode=changes&rate=50");
+    let mut client = Client::open(running.addr, "/ws/monitor?mode=changes");
     assert_eq!(json(&client.take_text())["type"], "connection_status");
     let full = client.take_text();
     assert!((3_000..8_000).contains(&full.len()), "{}", full.len());
@@ -371,8 +372,10 @@ fn bringup_has_a_plc_that_falls_silent_and_comes_back() {
     let flags = ["--machines", "2", "--stale-s", "1", "--period-ms", "50"];
     let running = run_example_with("bringup", &flags);
     let mut client = Client::open(running.addr, "/ws/monitor");
+    let mut told = 0;
     for connected in [true, false, true] {
         loop {
+            told += 1;
             let message = json(&client.take_text());
             assert_eq!(message["equipment"].as_array().map(Vec::len), Some(2));
             let machine = &message["equipment"][1];
@@ -384,6 +387,8 @@ fn bringup_has_a_plc_that_falls_silent_and_comes_back() {
             }
         }
     }
+    // Each second it would be told a dozen times.
+    assert!(told > 30, "{told} messages in more than six seconds, 50 ms apart");
 }
 
 #[test]
@@ -416,6 +421,27 @@ fn bringup_feeds_nine_topics() {
         }
     }
     assert_eq!(Client::connect(running.addr).ask(&upgrade_head("/ws/nowhere", "")).status, 403);
+}
+
+#[test]
+fn bringup_sends_a_quiet_topic_again() {
+    let mut running = run_example_with(
+        "bringup",
+        &["--poll-interval-s", "1", "--ping-interval-s", "5", "--listen", "127.0.0.1:0"],
+    );
+    let mut line = String::new();
+    running.stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on ws://127.0.0.1:"), "{line}");
+    let mut client = Client::open(running.addr, "/ws/inventory");
+    let mut seen = std::collections::HashSet::new();
+    // No count of portions comes twice by itself before the stock is low; and by default, a ping would be first.
+    loop {
+        let text = client.take_text();
+        assert_eq!(json(&text)["type"], "update", "{text}");
+        if !seen.insert(text) {
+            break;
+        }
+    }
 }
 
 #[test]
