@@ -156,6 +156,12 @@ pub(crate) const JSON_DEPTH_MAX: usize = 128;
 /// Bytes of a client's own text that an error message quotes.
 #[cfg(feature = "contracts")]
 pub(crate) const QUOTE_BYTES_MAX: usize = 64;
+/// The kernel asks a peer that has been silent for this long whether it is there, for those phases of a connection that have no
+/// deadline of their own: a streamed answer whose source has nothing to say.
+pub(crate) const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+/// How often it asks until it gives up.
+pub(crate) const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
+
 /// Path segments of a pattern.
 pub(crate) const SEGMENTS_MAX: usize = 16;
 /// Mounts and routes together.

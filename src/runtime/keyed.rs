@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{
             AtomicBool, AtomicU64, AtomicUsize,
-            Ordering::{AcqRel, Acquire, Relaxed, Release},
+            Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
 };
@@ -149,7 +149,8 @@ impl Keyed {
                 self.bytes.fetch_sub(before.weight_bytes(), Relaxed);
             }
             // The swap above is before this store, and the loop's look at the slots behind its swap of the flag.
-            shard.filled.store(true, Release);
+            // A swap, since a plain store would break the chain from another publisher's.
+            shard.filled.swap(true, AcqRel);
             return Ok(before.is_some());
         }
     }

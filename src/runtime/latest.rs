@@ -92,7 +92,8 @@ impl Latest {
     fn tell(&self) {
         // The swap of a slot is before this store, and the loop's look at the slots behind its swap of the flag: a value put after that
         // look finds the flag down and raises it again.
-        self.any.store(true, std::sync::atomic::Ordering::Release);
+        // A swap, since a plain store would break the chain from another publisher's, which may be the one the loop reads.
+        self.any.swap(true, AcqRel);
         self.wake.wake();
     }
 

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Type};
 
 use crate::runtime::{
     descriptors::{self, Reserve},
-    socket::{INHERITS_OPTIONS, Socket},
+    socket::{INHERITS_OPTIONS, Socket, keepalive},
 };
 
 /// Connections that the kernel holds for us until they are accepted. It has its own cap (`net.core.somaxconn`).
@@ -59,6 +59,7 @@ impl Listener {
         }
         if INHERITS_OPTIONS {
             socket.set_tcp_nodelay(true)?;
+            socket.set_tcp_keepalive(&keepalive())?;
         }
         socket.bind(&addr.into())?;
         socket.listen(backlog)?;
@@ -163,8 +164,10 @@ mod tests {
     };
 
     use mio::{Events, Interest, Poll, Token};
+    use socket2::SockRef;
 
     use super::*;
+    use crate::ground::limits::KEEPALIVE_AFTER;
 
     fn local() -> Listener {
         Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), BACKLOG).unwrap()
@@ -210,6 +213,13 @@ mod tests {
         let _client = connect(&mut listener);
         let (mut socket, _) = conn(listener.accept());
         assert!(socket.source().nodelay().unwrap());
+        let options = SockRef::from(&*socket.source());
+        assert!(
+            options.keepalive().unwrap(),
+            "or a peer that vanishes without a word could hold its slot for ever"
+        );
+        #[cfg(target_os = "linux")]
+        assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
         assert_eq!(socket.source().read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 

@@ -6,9 +6,12 @@ use std::{
 };
 
 use mio::net::TcpStream;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 
-use crate::{engine::transport::Transport, ground::limits::IO_SLICES_MAX};
+use crate::{
+    engine::transport::Transport,
+    ground::limits::{IO_SLICES_MAX, KEEPALIVE_AFTER, KEEPALIVE_EVERY},
+};
 
 /// Flags of every write: a peer that is gone is an error to us, never a SIGPIPE to the host's process. The
 /// process's own handling of that signal is none of our business, so it is not touched.
@@ -22,6 +25,11 @@ const WRITE_FLAGS: i32 = 0;
 /// set by a system call per accept. So it is on Linux, where the new socket is a copy of the listening one.
 pub(crate) const INHERITS_OPTIONS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
+/// Has the kernel find out that a silent peer is gone.
+pub(crate) fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY)
+}
+
 /// A connected, non-blocking TCP socket without delays and without SIGPIPE.
 ///
 /// With edge-triggered readiness a short read has emptied the socket, but does not say whether the stream has ended:
@@ -34,6 +42,7 @@ impl Socket {
     /// Takes a connection whose options are still the system's defaults.
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive())?;
         #[cfg(target_vendor = "apple")]
         SockRef::from(&stream).set_nosigpipe(true)?;
         Ok(Self(stream))
