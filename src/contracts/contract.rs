@@ -6,6 +6,7 @@ use crate::{
         close::Closed,
         frame::{self, Header, Message, Payload},
         id::{ConnId, MountId, RecordTicket, TopicId},
+        limits::Limits,
         time::Now,
     },
     hub::{
@@ -150,6 +151,13 @@ pub trait Contract: Send {
 pub trait ContractFactory: Send {
     /// A new contract in its first state.
     fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract>;
+
+    /// Bytes that its contracts allocate at most under these limits, beside what the limits bound themselves (topics, messages on their way, events):
+    /// [`Config::memory_ceiling`](crate::Config::memory_ceiling) counts them. Default 0: it is not counted.
+    fn memory_ceiling(&self, limits: &Limits) -> usize {
+        let _ = limits;
+        0
+    }
 }
 
 impl<F, C> ContractFactory for F

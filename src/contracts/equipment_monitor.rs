@@ -9,12 +9,12 @@ mod monitor;
 mod query;
 mod view;
 
-use self::monitor::Monitor;
+use self::monitor::{Monitor, lock};
 use super::contract::{Contract, ContractFactory, Setup};
 use crate::{
     ground::limits::{
-        LOG_BYTES_MIN, MONITOR_LARGE_HELD, MONITOR_MESSAGE_LARGE, MONITOR_MESSAGES_HELD, MONITOR_PERIOD_MIN,
-        MONITOR_VIEWS_MAX,
+        LOG_BYTES_MIN, Limits, MONITOR_LARGE_HELD, MONITOR_MESSAGE_LARGE, MONITOR_MESSAGES_HELD,
+        MONITOR_PERIOD_MIN, MONITOR_VIEWS_MAX,
     },
     hub::tags::scan::TagScan,
 };
@@ -111,6 +111,11 @@ impl EquipmentMonitor {
 impl ContractFactory for EquipmentMonitor {
     fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract> {
         Box::new(Monitor::new(Arc::clone(&self.scan), self.settings.clone(), setup.effects()))
+    }
+
+    /// Its table among them; a table that is shown at several paths is counted at each.
+    fn memory_ceiling(&self, limits: &Limits) -> usize {
+        Monitor::memory_ceiling(&lock(&self.scan), &self.settings, limits)
     }
 }
 

@@ -31,7 +31,8 @@ impl Config {
     }
 
     /// The most memory that the server will allocate, in bytes, whatever its clients do. What it does not count: what
-    /// contracts, gates, routes and stores of the host allocate themselves, the kernel's socket buffers, and the thread's stack.
+    /// gates, routes and stores of the host allocate themselves, and contracts that do not
+    /// [say it](crate::ContractFactory::memory_ceiling); the kernel's socket buffers, and the thread's stack.
     ///
     /// It is a ceiling, reached only if everything is full at once: every slot taken, every log written to, every
     /// queue and budget spent.
@@ -64,7 +65,9 @@ impl Config {
         // While one message is handled: its bytes being moved to a larger buffer, its copy in the effects, and the growth of both.
         let in_hand = 6 * message_bytes + 2 * READ_BUFFER_BYTES;
         let fixed = (connections * per_connection).saturating_add(fixed).saturating_add(in_hand);
-        fixed.saturating_add(queues).saturating_add(budgets)
+        let contracts = self.settings.mounts.iter().map(|mount| mount.factory.memory_ceiling(limits));
+        let contracts = contracts.fold(0, usize::saturating_add);
+        fixed.saturating_add(queues).saturating_add(budgets).saturating_add(contracts)
     }
 }
 

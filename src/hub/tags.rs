@@ -9,7 +9,7 @@ pub(crate) mod handle;
 mod record;
 pub(crate) mod scan;
 mod seen;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod triple;

@@ -1,11 +1,19 @@
 //! Each equipment's JSON, kept until it changes.
 
 use crate::{
-    ground::{id::EquipmentId, time::Wall},
-    hub::tags::{value::TagValue, view::EquipmentView},
+    ground::{id::EquipmentId, limits::TAG_TEXT_BYTES_MAX, time::Wall},
+    hub::tags::{table::Extent, value::TagValue, view::EquipmentView},
     wire::json::write,
 };
 use std::fmt::Write as _;
+
+/// All that is neither a code nor a name, of one equipment and of one tag, with the comma behind it. The longest value is a text of control characters.
+const EQUIPMENT_JSON: usize = "{'equipment_code':'','equipment_name':'','status':'disconnected','tags':{'status_tag':0,'error_tag':0,'connection':false},'last_updated':''},"
+    .len()
+    + STAMP_BYTES;
+const TAG_JSON: usize = ",'':''".len() + ESCAPED_MAX * TAG_TEXT_BYTES_MAX;
+/// What one byte of a text may become.
+const ESCAPED_MAX: usize = "\\u0000".len();
 
 /// `2025-11-03T10:30:45.123Z`
 const STAMP_BYTES: usize = 24;
@@ -38,6 +46,17 @@ impl Fragments {
             #[cfg(test)]
             encoded: 0,
         }
+    }
+
+    /// Bytes that the JSON of so much equipment takes at most.
+    pub(super) fn json_max(extent: Extent) -> usize {
+        extent.equipment * EQUIPMENT_JSON + extent.tags * TAG_JSON + extent.text_bytes * ESCAPED_MAX
+    }
+
+    /// Bytes that all of it takes at most, kept; beside its own size.
+    pub(super) fn memory_ceiling(extent: Extent) -> usize {
+        // Texts and the table grow by doubling; what grows lies in two places for a moment.
+        3 * (Self::json_max(extent) + extent.equipment * size_of::<Fragment>())
     }
 
     /// The equipment's JSON as of the last look, whose number is `look`.
@@ -106,4 +125,38 @@ fn encode(equipment: &EquipmentView<'_>, began: Wall, out: &mut String) {
 
 fn finish(equipment: &EquipmentView<'_>, began: Wall, out: &mut String) {
     let _ = write!(out, "{}{TAIL}", equipment.last_updated().unwrap_or(began));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ground::time::Now,
+        hub::tags::{
+            equipment::{Equipment, Stale},
+            value::TagKind,
+            writer::Tags,
+        },
+    };
+
+    #[test]
+    fn the_longest_json_is_as_long_as_was_said() {
+        let worst = |len| "\u{1}".repeat(len);
+        let equipment = Equipment::new(worst(256), worst(256), Stale::never()).tag(worst(128), TagKind::Text);
+        let (tags, mut scan) = Tags::builder().equipment(equipment.room_for_tags(2)).build().unwrap();
+        let id = tags.equipment(&worst(256)).unwrap();
+        let extent = scan.extent_max();
+        for name in [worst(127), worst(126)] {
+            tags.add_tag::<str>(id, &name).unwrap();
+        }
+        for name in [worst(128), worst(127), worst(126)] {
+            tags.set(tags.tag::<str>(id, &name).unwrap(), worst(31).as_str()).unwrap();
+        }
+        tags.set(id.connection(), false).unwrap();
+        scan.look(Now::default());
+        let mut fragments = Fragments::new(Wall::default());
+        let len = fragments.of(&scan.view(id).unwrap(), 1).len();
+        // The comma, and three characters that the names of the added tags lack.
+        assert_eq!(len + 1 + 3 * ESCAPED_MAX, Fragments::json_max(extent));
+    }
 }

@@ -12,18 +12,21 @@ use crate::{
     contracts::{
         admission::Admission,
         contract::{Contract, Hello, SnapshotMessages},
-        effects::{Count, Effects, EventClass},
+        effects::{Count, Effects, EventClass, Op},
         told::MonitorEvent,
     },
     ground::{
         close::{CloseCode, Closed},
         frame::{HEADER_MAX, Message},
         id::{ConnId, TopicId},
-        limits::{LOG_BYTES_MIN, MONITOR_LOOK_SHARED, MONITOR_MESSAGE_SPARE, MONITOR_VIEW_LINGER},
+        limits::{
+            EQUIPMENT_TEXT_BYTES_MAX, LOG_BYTES_MIN, Limits, MONITOR_LOOK_SHARED, MONITOR_MESSAGE_SPARE,
+            MONITOR_VIEW_LINGER,
+        },
         time::{Now, Tick},
     },
     hub::{
-        tags::scan::TagScan,
+        tags::scan::{Staleness, TagScan},
         topic::{Lag, Placing, SnapshotSource, Topic},
     },
     wire::{json::object::Object, response::Response},
@@ -74,6 +77,35 @@ impl Monitor {
         this.look(fx);
         this.arm(fx);
         this
+    }
+
+    /// Bytes that it takes at most, and its table.
+    pub(super) fn memory_ceiling(scan: &TagScan, settings: &Settings, limits: &Limits) -> usize {
+        // What grows by doubling lies in two places while it is moved.
+        const GROWTH: usize = 3;
+        let extent = scan.extent_max();
+        let (equipment, views) = (extent.equipment, settings.views);
+        let message = Fragments::json_max(extent).saturating_add(MONITOR_MESSAGE_SPARE);
+        // A message that is written; a snapshot of two, and its copy to be shared; what all views publish in one call.
+        let published = message.saturating_mul(views).min(limits.log_bytes_total / 4);
+        let messages = message.saturating_mul(GROWTH + 2 * GROWTH + 2) + GROWTH * published;
+        // What it wants, and what of it has changed.
+        let per_view =
+            size_of::<Option<View>>() + 3 * size_of::<&View>() + equipment * (2 * size_of::<u32>() + 1);
+        // Found by its code in a query; told of its staleness, with its code.
+        let per_equipment =
+            size_of::<(&str, u32)>() + size_of::<Staleness>() + size_of::<Op>() + EQUIPMENT_TEXT_BYTES_MAX;
+        // Where it belongs; and a word to each when a view moves or ends.
+        let per_connection = 2 * size_of::<(ConnId, usize)>() + size_of::<Op>();
+        let tables = views.saturating_mul(per_view)
+            + equipment * per_equipment
+            + limits.connections_max() * per_connection
+            // The codes of one query.
+            + limits.head_bytes * size_of::<u32>();
+        scan.memory_ceiling()
+            .saturating_add(Fragments::memory_ceiling(extent))
+            .saturating_add(messages)
+            .saturating_add(GROWTH * tables)
     }
 
     /// Looks at the table, and tells the host and the views what it finds.
@@ -411,7 +443,7 @@ fn declare(fx: &mut Effects, topic: Topic) -> Option<(TopicId, usize)> {
 
 /// The table is read on the loop's thread only, by one contract at a time, so this does not wait. A contract that panicked while it
 /// read leaves it in order: a look is whole or was not begun.
-fn lock(scan: &Mutex<TagScan>) -> MutexGuard<'_, TagScan> {
+pub(super) fn lock(scan: &Mutex<TagScan>) -> MutexGuard<'_, TagScan> {
     scan.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

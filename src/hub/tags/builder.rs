@@ -56,7 +56,7 @@ impl TagsBuilder {
 
     /// The table: the host's end and the reader's.
     pub fn build(self) -> Result<(Tags, TagScan), TagDeclareError> {
-        let capacity = self.capacity();
+        let (capacity, ceiling) = (self.capacity(), self.memory_ceiling());
         if capacity > EQUIPMENT_MAX {
             return Err(TagDeclareError::Full { capacity: EQUIPMENT_MAX });
         }
@@ -65,7 +65,7 @@ impl TagsBuilder {
             table.declare(equipment)?;
         }
         table.bound_tags(self.room_tags);
-        let scan = TagScan::new(Arc::clone(&table));
+        let scan = TagScan::new(Arc::clone(&table), ceiling);
         Ok((Tags { table }, scan))
     }
 }

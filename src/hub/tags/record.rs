@@ -110,6 +110,13 @@ impl Record {
         self.tags.iter().map_while(OnceLock::get)
     }
 
+    /// Tags that it may have, and bytes of its code and its names then.
+    #[cfg(feature = "contracts")]
+    pub(super) fn extent_max(&self) -> (usize, usize) {
+        let name = |tag: &OnceLock<OwnTag>| tag.get().map_or(TAG_NAME_BYTES_MAX, |tag| tag.name.len());
+        (self.tags.len(), self.code.len() + self.name.len() + self.tags.iter().map(name).sum::<usize>())
+    }
+
     /// The place and kind of the tag of this name.
     pub(super) fn find(&self, name: &str) -> Option<(u16, TagKind)> {
         let built_in = BUILT_IN.iter().zip(0..).find(|(built_in, _)| **built_in == name);

@@ -1,5 +1,7 @@
 //! The reader's side: what was written since the last look, and who has gone silent.
 
+#[cfg(feature = "contracts")]
+use super::table::Extent;
 use super::{
     counts::TagCounts,
     seen::{Life, Seen},
@@ -52,6 +54,7 @@ pub struct TagLook<'a> {
 #[derive(Debug)]
 pub struct TagScan {
     table: Arc<Table>,
+    memory_ceiling: usize,
     /// By slot.
     seen: Vec<Seen>,
     looks: u64,
@@ -70,10 +73,11 @@ pub struct TagScan {
 }
 
 impl TagScan {
-    pub(super) fn new(table: Arc<Table>) -> Self {
+    pub(super) fn new(table: Arc<Table>, memory_ceiling: usize) -> Self {
         let capacity = table.capacity();
         Self {
             table,
+            memory_ceiling,
             seen: Vec::with_capacity(capacity),
             looks: 0,
             last_look: Tick::ZERO,
@@ -91,6 +95,17 @@ impl TagScan {
     /// Bytes of a reader of so much equipment, without its copies.
     pub(super) fn bytes_for(capacity: usize) -> usize {
         size_of::<Self>() + capacity * (size_of::<Seen>() + size_of::<Staleness>())
+    }
+
+    /// Bytes that the table and this take at most; as [`TagsBuilder::memory_ceiling`](crate::TagsBuilder::memory_ceiling) said.
+    pub fn memory_ceiling(&self) -> usize {
+        self.memory_ceiling
+    }
+
+    /// How much there may be to show, once all room is filled.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn extent_max(&self) -> Extent {
+        self.table.extent_max()
     }
 
     /// Looks at all equipment at time `now`, which must not go back. Work grows with the equipment declared and with what was written.

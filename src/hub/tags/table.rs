@@ -7,6 +7,8 @@ use super::{
     record::Record,
     value::TagKind,
 };
+#[cfg(feature = "contracts")]
+use crate::ground::limits::TAG_NAME_BYTES_MAX;
 use crate::ground::{
     id::EquipmentId,
     limits::{EQUIPMENT_TEXT_BYTES_MAX, STALE_AFTER_MIN, TAGS_PER_EQUIPMENT_MAX},
@@ -46,6 +48,15 @@ struct Declaring {
     codes: HashMap<Arc<str>, u32>,
     /// Tags that equipment may have which is declared from now on.
     tags_max: usize,
+}
+
+/// How much equipment there is, with how many tags of its own, and bytes of all codes and names.
+#[cfg(feature = "contracts")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Extent {
+    pub(crate) equipment: usize,
+    pub(crate) tags: usize,
+    pub(crate) text_bytes: usize,
 }
 
 impl Table {
@@ -102,6 +113,22 @@ impl Table {
     fn declaring(&self) -> MutexGuard<'_, Declaring> {
         // Nothing in there is ever half done.
         self.declaring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of it, once all room is filled.
+    #[cfg(feature = "contracts")]
+    pub(super) fn extent_max(&self) -> Extent {
+        let tags_later = self.declaring().tags_max;
+        let mut extent = Extent { equipment: self.capacity(), ..Extent::default() };
+        for slot in &self.slots {
+            let (tags, text_bytes) = match slot.get() {
+                Some(record) => record.extent_max(),
+                None => (tags_later, 2 * EQUIPMENT_TEXT_BYTES_MAX + tags_later * TAG_NAME_BYTES_MAX),
+            };
+            extent.tags += tags;
+            extent.text_bytes += text_bytes;
+        }
+        extent
     }
 
     /// Bounds the tags of what is declared from now on.
