@@ -265,3 +265,27 @@ fn a_lost_source_and_a_stop_are_said() {
     }
     assert_eq!(stopping.join().unwrap(), andon::Stopped::Clean);
 }
+
+#[test]
+fn what_the_table_counts_is_in_the_statistics_once() {
+    let (tags, scan) = line(Stale::after(Duration::from_millis(100)));
+    let robot = tags.equipment(CODES[0]).unwrap();
+    let temp = tags.tag::<f64>(robot, "temp").unwrap();
+    for _ in 0..3 {
+        tags.set(temp, f64::NAN).unwrap();
+    }
+    tags.set_status(andon::EquipmentId::from_bits(u64::MAX), None).unwrap_err();
+    tags.declare(Equipment::new(CODES[0], "taken", Stale::never())).unwrap_err();
+    // Shown twice, it is one table all the same.
+    let monitor = EquipmentMonitor::new(scan).period(Duration::from_millis(20));
+    let (server, addr) =
+        start(Server::builder().mount("/ws/monitor", monitor.clone()).mount("/ws/wall", monitor));
+    let mut clients = [Client::open(addr, "/ws/monitor"), Client::open(addr, "/ws/wall")];
+    let stats = stats_until(&server.handle(), "all is counted", |stats| {
+        clients.iter_mut().for_each(|client| drop(json(client)));
+        stats.equipment_staled >= 3
+    });
+    assert_eq!((stats.tag_values_not_finite, stats.equipment_staled), (3, 3));
+    assert_eq!((stats.tag_handles_unknown, stats.tag_declarations_refused), (1, 1));
+    assert_eq!((stats.tag_writes_busy, stats.tag_writes_refused), (0, 0));
+}

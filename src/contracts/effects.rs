@@ -10,6 +10,7 @@ use crate::{
     },
     hub::{
         registry::TopicIds,
+        tags::{counts::TagCounts, scan::TagScan},
         topic::{SnapshotSource, Topic},
     },
 };
@@ -90,6 +91,8 @@ pub struct Effects {
     pub(crate) topics_refused: u64,
     /// What contracts counted, by [`Count`].
     pub(crate) counts: [u64; 3],
+    /// What tag tables counted, in the order of [`TagCounts`].
+    pub(crate) tag_counts: [u64; TagCounts::LEN],
     pub(crate) entropy: Box<dyn FnMut() -> u128 + Send>,
 }
 
@@ -103,6 +106,7 @@ impl Effects {
             next_ticket: 1,
             topics_refused: 0,
             counts: [0; 3],
+            tag_counts: [0; TagCounts::LEN],
             entropy,
         }
     }
@@ -253,6 +257,12 @@ impl Effects {
     /// Counts something of the contract's own in the server's [`Stats`](crate::Stats). It counts even if the call panics afterwards.
     pub fn count(&mut self, what: Count) {
         self.counts[what as usize] += 1;
+    }
+
+    /// Adds to the server's [`Stats`](crate::Stats) what a tag table has counted up to the scan's last look, and that was not added before. For a contract that
+    /// looks at a table.
+    pub fn count_tags(&mut self, scan: &mut TagScan) {
+        self.tag_counts.iter_mut().zip(scan.take_untold()).for_each(|(sum, count)| *sum += count);
     }
 
     /// Asks for a call of [`Contract::deadline`](crate::Contract::deadline) at this time; `None` asks for none. A contract has one

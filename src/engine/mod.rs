@@ -481,6 +481,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.topics_refused = self.fx.topics_refused;
         [self.stats.messages_ignored, self.stats.messages_refused, self.stats.contract_bounds] =
             self.fx.counts;
+        [
+            self.stats.tag_writes_busy,
+            self.stats.tag_writes_refused,
+            self.stats.tag_values_not_finite,
+            self.stats.tag_handles_unknown,
+            self.stats.tag_declarations_refused,
+            self.stats.equipment_staled,
+        ] = self.fx.tag_counts;
         self.stats.contract_panics += foreign::take_drop_panics();
         let (events, bytes) = self.outbound.backlog();
         (self.stats.events_held, self.stats.event_bytes_held) = (events as u64, bytes as u64);

@@ -214,6 +214,19 @@ stats! {
     messages_refused,
     /// Times a bound of a contract was reached.
     contract_bounds,
+    /// Writes to a tag table that found another thread writing the same equipment. This and the next five are what [`TagCounts`](crate::TagCounts) tells, of
+    /// the tables that contracts show, as of their last look.
+    tag_writes_busy,
+    /// Writes to a tag table refused for what they were: too long, of another kind, for a tag that is not there.
+    tag_writes_refused,
+    /// Values that were not finite, and became no value.
+    tag_values_not_finite,
+    /// Writes with handles of another tag table, or made up.
+    tag_handles_unknown,
+    /// Equipment and tags that were not declared: no room, a name taken, or not as they must be.
+    tag_declarations_refused,
+    /// Times that equipment became stale.
+    equipment_staled,
     /// Panics of contracts, gates, routes and body streams that were caught, and those of any object of the host that the loop dropped.
     contract_panics,
     /// Mounts retired for panicking too often.

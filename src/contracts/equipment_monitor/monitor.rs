@@ -112,6 +112,7 @@ impl Monitor {
     fn look(&mut self, fx: &mut Effects) {
         let mut scan = lock(&self.scan);
         let staleness = scan.look(fx.now()).staleness.to_vec();
+        fx.count_tags(&mut scan);
         for told in staleness {
             let Some(view) = scan.view(told.equipment) else { continue };
             let event = MonitorEvent::Staleness {

@@ -17,3 +17,26 @@ pub struct TagCounts {
     /// Times that equipment became stale.
     pub equipment_staled: u64,
 }
+
+impl TagCounts {
+    pub(crate) const LEN: usize = 6;
+
+    pub(crate) fn to_array(self) -> [u64; Self::LEN] {
+        let Self {
+            tag_writes_busy,
+            tag_writes_refused,
+            tag_values_not_finite,
+            tag_handles_unknown,
+            tag_declarations_refused,
+            equipment_staled,
+        } = self;
+        [
+            tag_writes_busy,
+            tag_writes_refused,
+            tag_values_not_finite,
+            tag_handles_unknown,
+            tag_declarations_refused,
+            equipment_staled,
+        ]
+    }
+}

@@ -66,6 +66,8 @@ pub struct TagScan {
     staleness: Vec<Staleness>,
     source_lost: bool,
     counts: TagCounts,
+    /// Of these, what is in the server's statistics.
+    told: TagCounts,
     /// The table's own counters, as of the last look.
     strays: u32,
     declarations_refused: u32,
@@ -86,6 +88,7 @@ impl TagScan {
             staleness: Vec::with_capacity(capacity),
             source_lost: false,
             counts: TagCounts::default(),
+            told: TagCounts::default(),
             strays: 0,
             declarations_refused: 0,
             tags_added: 0,
@@ -170,6 +173,14 @@ impl TagScan {
     /// What was counted.
     pub fn counts(&self) -> TagCounts {
         self.counts
+    }
+
+    /// What was counted and never told by this.
+    pub(crate) fn take_untold(&mut self) -> [u64; TagCounts::LEN] {
+        let told = std::mem::replace(&mut self.told, self.counts).to_array();
+        let mut counts = self.counts.to_array();
+        counts.iter_mut().zip(told).for_each(|(count, told)| *count -= told);
+        counts
     }
 
     /// All equipment, in the order of declaration.
