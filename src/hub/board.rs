@@ -78,6 +78,8 @@ pub(crate) struct TopicState {
     /// The same in frames.
     offered_end: u64,
     in_pass: bool,
+    /// More could lead even a fast reader past its lag.
+    saturated: bool,
     /// No cursor stands before this frame. A lower bound, made exact by each settling.
     low_water: u64,
     /// The newest value and the number of its frame, kept when that is evicted by notices.
@@ -129,6 +131,8 @@ pub(crate) struct Board {
     topics: Vec<Option<Box<TopicState>>>,
     /// Topics with something to fan out, in turn.
     dirty: VecDeque<u32>,
+    /// How many of them are saturated.
+    saturated: usize,
     /// The engine-wide frame sequence.
     seq: u64,
     /// Counts up over the turns of the loop.
@@ -147,6 +151,7 @@ impl Board {
         Self {
             topics: Vec::new(),
             dirty: VecDeque::new(),
+            saturated: 0,
             seq: 0,
             turn: 0,
             detached_bytes: 0,
@@ -192,6 +197,7 @@ impl Board {
             offered_head: 0,
             offered_end: 0,
             in_pass: false,
+            saturated: false,
             low_water: 0,
             retained: None,
             keyed: Keyed::default(),
@@ -219,6 +225,7 @@ impl Board {
         let topic = self.topics.get_mut(id.index())?.take_if(|topic| topic.id == id)?;
         debug_assert!(topic.subscribers.is_empty());
         self.dirty.retain(|&slot| slot != id.slot);
+        self.saturated -= usize::from(topic.saturated);
         self.log_bytes -= topic.log.bytes_held();
         self.keyed_bytes -= topic.keyed.cost();
         self.release(topic.retained.map(|(_, frame)| frame));
@@ -337,6 +344,7 @@ impl Board {
         stats.published += 1;
         stats.published_bytes += len as u64;
         self.mark(id.slot);
+        self.weigh(id.slot);
     }
 
     /// Copies the newest value aside when frames up to `base` are about to go and it is among them.
@@ -373,11 +381,15 @@ impl Board {
     /// Whether some topic has been published to so much, since everyone was last offered its news, that more could lead even a fast
     /// reader past its lag.
     pub(crate) fn is_saturated(&self) -> bool {
-        self.dirty.iter().any(|&slot| {
-            let topic = self.at_ref(slot);
-            topic.log.head() - topic.offered_head > topic.spec.lag_bytes() / 2
-                || topic.log.end() - topic.offered_end > Log::frames_max(topic.spec.log_bytes) as u64 / 4
-        })
+        self.saturated > 0
+    }
+
+    /// Brings the count of saturated topics up to date with what became of one of them.
+    fn weigh(&mut self, slot: u32) {
+        let topic = self.at(slot);
+        let is = topic.is_saturated();
+        let was = mem::replace(&mut topic.saturated, is);
+        self.saturated = self.saturated + usize::from(is) - usize::from(was);
     }
 
     /// The topic whose fan-out is under way.
@@ -399,6 +411,7 @@ impl Board {
             let low = topic.subscribers.iter().map(|s| s.cursor.next).min();
             topic.low_water = low.unwrap_or_else(|| topic.log.end());
         }
+        self.weigh(slot);
     }
 
     /// Adds a subscriber. With `snapshot`, its cursor stands at the topic's snapshot.
@@ -773,6 +786,14 @@ impl Cursor {
     fn first_missed(&self) -> u64 {
         let untold = self.detached.as_ref().filter(|d| d.pieces.len() - usize::from(d.sent > 0) == 2);
         untold.and_then(|detached| detached.gap_from).unwrap_or(self.next)
+    }
+}
+
+impl TopicState {
+    fn is_saturated(&self) -> bool {
+        self.in_pass
+            && (self.log.head() - self.offered_head > self.spec.lag_bytes() / 2
+                || self.log.end() - self.offered_end > Log::frames_max(self.spec.log_bytes) as u64 / 4)
     }
 }
 

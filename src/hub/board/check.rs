@@ -62,6 +62,9 @@ impl Board {
                     detached.pieces.iter().for_each(&mut count);
                 }
             }
+            if topic.saturated != topic.is_saturated() {
+                return Err(format!("{id} is not weighed"));
+            }
             if topic.in_pass != self.dirty.contains(&id.slot) {
                 return Err(format!("{id}: in a pass: {}, and not so listed", topic.in_pass));
             }
@@ -72,6 +75,9 @@ impl Board {
                 "latest values cost {keyed}, counted are {} of {}",
                 self.keyed_bytes, self.keyed_max
             ));
+        }
+        if self.topics().filter(|topic| topic.saturated).count() != self.saturated {
+            return Err(format!("{} topics are counted as saturated", self.saturated));
         }
         let sum: usize = detached.values().sum();
         if sum != self.detached_bytes {
