@@ -16,6 +16,7 @@ type Check = Result<(), String>;
 impl<T: Transport, P: Ports> Engine<T, P> {
     /// Whether all that is counted twice agrees. Says what does not.
     pub(crate) fn check(&self) -> Check {
+        let mut holders = 0;
         let (mut partial, mut outbox, mut admitted, mut parked, mut live) = (0, 0, 0, 0, 0);
         let mut addresses = HashMap::new();
         let mut mounts = vec![0; self.mounts.len()];
@@ -60,9 +61,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             if peer.in_ready && !self.ready.contains(&slot) || peer.in_dirty && !self.dirty.contains(&slot) {
                 return fail("its flags do not say on which lists it stands".into());
             }
-            if peer.paused && !self.paused.contains(&slot) {
+            let listed = |mount: MountId| self.mounts[mount.index()].paused.contains(&peer.id);
+            if peer.paused && !peer.mount().is_some_and(listed) {
                 return fail("paused, and on no list".into());
             }
+            if peer.charged > 0 && !self.holders.contains(&(peer.charged, slot)) {
+                return fail("holds partial bytes, and is not listed".into());
+            }
+            holders += usize::from(peer.charged > 0);
             if matches!(peer.phase, Phase::Over) && (peer.transport.is_some() || peer.held_events == 0) {
                 return fail("a slot leaked".into());
             }
@@ -103,6 +109,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let counted: Vec<_> = self.mounts.iter().map(|mount| mount.connections).collect();
         let pairs = [
             ("partial bytes", partial, self.partial_total),
+            ("holders of partial bytes", holders, self.holders.len()),
             ("outbox bytes", outbox, self.outbox_total),
             ("admitted", admitted, self.admitted),
             ("parked", parked, self.parked),

@@ -49,8 +49,12 @@ impl Costs {
     pub(crate) fn of(limits: &Limits, host_topics: impl Iterator<Item = Topic>) -> Self {
         // With its part in the table of frames that somebody has begun.
         let per_subscription = size_of::<Subscriber>() + size_of::<SubRef>() + size_of::<(u64, Arc<[u8]>)>();
-        let lists = 4 * size_of::<u32>() + size_of::<(u32, ConnId, MountId, Closed)>();
-        let maps = 2 * size_of::<(IpAddr, u32)>() + 4 * size_of::<(Tick, ConnId)>() + size_of::<StateKey>();
+        let lists =
+            3 * size_of::<u32>() + 2 * size_of::<ConnId>() + size_of::<(u32, ConnId, MountId, Closed)>();
+        let maps = 2 * size_of::<(IpAddr, u32)>()
+            + 4 * size_of::<(Tick, ConnId)>()
+            + size_of::<StateKey>()
+            + 2 * size_of::<(usize, u32)>();
         let per_connection = Slots::<Peer<[usize; 4]>>::bytes_for(1)
             .div_ceil(SLOT_CHUNK)
             + size_of::<Outbox>()

@@ -9,8 +9,6 @@ use std::collections::VecDeque;
 pub(super) struct Held {
     pub(super) commands: usize,
     pub(super) bytes: usize,
-    /// The mount whose commands are looked at first in the next turn.
-    first: usize,
 }
 
 impl<T: Transport, P: Ports> Engine<T, P> {
@@ -70,13 +68,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if self.held.commands == 0 {
             return;
         }
-        let mounts = self.mounts.len();
         let mut left = COMMANDS_PER_TURN;
-        for nth in 0..mounts {
-            let index = (self.held.first + nth) % mounts;
+        for mount in self.mounts_in_turn() {
+            let index = mount.index();
             while left > 0
                 && !self.board.is_saturated()
-                && !self.must_pause(MountId(index as u16))
+                && !self.must_pause(mount)
                 && let Some(command) = self.mounts[index].held.pop_front()
             {
                 left -= 1;
@@ -89,7 +86,5 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 self.mounts[index].held = VecDeque::new();
             }
         }
-        // Whoever has much to be told does not keep the others waiting.
-        self.held.first = (self.held.first + 1) % mounts;
     }
 }

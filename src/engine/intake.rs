@@ -335,7 +335,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         {
             peer.paused = true;
             self.stats.pauses += 1;
-            self.paused.push(slot);
+            let id = peer.id;
+            if let Some(mount) = peer.mount() {
+                let mount = &mut self.mounts[mount.index()];
+                // Those who left meanwhile are passed over when their turn comes, or, when they are the most, here.
+                if mount.paused.len() > 2 * mount.connections {
+                    mount.paused.retain(|id| self.peers.get(*id).is_some_and(|peer| peer.paused));
+                }
+                mount.paused.push_back(id);
+            }
             self.mourn(slot);
             if self.outbound.is_blocked(&self.ports) {
                 self.ports.want_event_room();
@@ -354,14 +362,20 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             _ => 0,
         };
         let holds = peer.partial.capacity() + in_phase;
-        self.partial_total = self.partial_total - peer.charged + holds;
-        peer.charged = holds;
+        let held = mem::replace(&mut peer.charged, holds);
+        if held == holds {
+            return;
+        }
+        self.partial_total = self.partial_total - held + holds;
+        self.holders.remove(&(held, slot));
+        if holds > 0 {
+            self.holders.insert((holds, slot));
+        }
     }
 
     /// The budget of partial bytes is spent: whoever holds the most of it goes.
     fn shed_partial(&mut self) {
-        let largest = self.peers.iter().max_by_key(|(_, peer)| peer.charged).map(|(slot, _)| slot);
-        let Some(slot) = largest else { return };
+        let Some(&(_, slot)) = self.holders.last() else { return };
         let Some(peer) = self.peers.at_mut(slot) else { return };
         (peer.partial, peer.unparsed) = (Vec::new(), false);
         let why = "the server has no room for what is incomplete";

@@ -125,8 +125,6 @@ pub(crate) struct Engine<T, P> {
     ready: VecDeque<u32>,
     /// With something private to write.
     dirty: VecDeque<u32>,
-    /// Not read because the host or the store does not keep up.
-    paused: Vec<u32>,
     /// Commands that wait with their mounts.
     held: held::Held,
     /// Parked connections.
@@ -136,6 +134,8 @@ pub(crate) struct Engine<T, P> {
     /// The one read buffer.
     buffer: Vec<u8>,
     partial_total: usize,
+    /// Who holds partial bytes, by how many.
+    holders: BTreeSet<(usize, u32)>,
     outbox_total: usize,
     #[allow(clippy::vec_box, reason = "they move between here and a pointer in each connection")]
     spare_outboxes: Vec<Box<Outbox>>,
@@ -184,12 +184,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             broken: Vec::new(),
             ready: VecDeque::new(),
             dirty: VecDeque::new(),
-            paused: Vec::new(),
             held: held::Held::default(),
             parked: 0,
             ledger: Ledger::new(&limits),
             buffer: vec![0; READ_BUFFER_BYTES],
             partial_total: 0,
+            holders: BTreeSet::new(),
             outbox_total: 0,
             spare_outboxes: Vec::new(),
             pieces: Vec::new(),
@@ -340,6 +340,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         !self.ready.is_empty()
             || !self.dirty.is_empty()
             || self.may_release()
+            || self.may_resume()
             || self.ledger.refusals() > 0
             || self.board.fanning_out().is_some()
     }

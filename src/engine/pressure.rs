@@ -7,7 +7,7 @@ use super::{
     queue,
     transport::Transport,
 };
-use crate::ground::id::MountId;
+use crate::ground::{id::MountId, limits::RESUMES_PER_TURN};
 use core::net::SocketAddr;
 use std::mem;
 
@@ -77,23 +77,41 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         awaits_host || (mount.feeds_store && self.ledger.pauses())
     }
 
+    /// Whether connections may be read that have waited for their mount.
+    pub(super) fn may_resume(&self) -> bool {
+        self.mounts
+            .iter()
+            .enumerate()
+            .any(|(index, mount)| !mount.paused.is_empty() && !self.must_pause(MountId(index as u16)))
+    }
+
+    /// All mounts, each turn beginning with another, so that nobody who has much waiting keeps the others waiting.
+    pub(super) fn mounts_in_turn(&self) -> impl Iterator<Item = MountId> + use<T, P> {
+        let (count, first) = (self.mounts.len(), self.stats.turns as usize);
+        (0..count).map(move |nth| MountId(((first + nth) % count) as u16))
+    }
+
+    /// Has connections read again whose mounts need not wait any more, a turn's worth of them.
     pub(super) fn resume_paused(&mut self) {
         self.watch_store();
-        if self.paused.is_empty() {
-            return;
-        }
-        let mut paused = mem::take(&mut self.paused);
-        paused.retain(|&slot| {
-            let Some(peer) = self.peers.at(slot).filter(|peer| peer.paused) else { return false };
-            let stay = peer.mount().is_some_and(|mount| peer.is_open() && self.must_pause(mount));
-            if !stay && let Some(peer) = self.peers.at_mut(slot) {
-                peer.paused = false;
-                self.listen_again(slot);
+        let mut left = RESUMES_PER_TURN;
+        for mount in self.mounts_in_turn() {
+            while left > 0
+                && !self.mounts[mount.index()].paused.is_empty()
+                && !self.must_pause(mount)
+                && let Some(id) = self.mounts[mount.index()].paused.pop_front()
+            {
+                left -= 1;
+                if self.peers.get(id).is_some()
+                    && let Some(peer) = self.peers.at_mut(id.slot)
+                    && mem::take(&mut peer.paused)
+                {
+                    self.listen_again(id.slot);
+                }
             }
-            stay
-        });
-        self.paused = paused;
-        if self.outbound.is_blocked(&self.ports) && !self.paused.is_empty() {
+        }
+        let waits = self.mounts.iter().any(|mount| !mount.paused.is_empty());
+        if waits && self.outbound.is_blocked(&self.ports) {
             self.ports.want_event_room();
         }
     }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     ground::{
         close::{CloseCause, CloseCode},
-        limits::{FANOUT_SLICE_UNITS, IO_SLICES_MAX, WRITE_BYTES_PER_TURN},
+        limits::{FANOUT_SLICE_UNITS, IO_SLICES_MAX, PRIVATE_UNITS_PER_TURN, WRITE_BYTES_PER_TURN},
     },
     hub::{board::Board, outbox::Outbox},
 };
@@ -36,28 +36,33 @@ pub(super) struct Piece {
     bytes: usize,
 }
 
-/// One unit of a fan-out's slice is one write, and one more for each of so many bytes.
+/// One unit of a slice of writes is one write, and one more for each of so many bytes.
 const UNIT_BYTES: usize = 8 << 10;
 
 impl<T: Transport, P: Ports> Engine<T, P> {
     /// Writes what is owed privately to everyone, then a slice of the fan-out.
     pub(super) fn flush(&mut self) {
-        self.flush_private();
+        let left = self.flush_private(PRIVATE_UNITS_PER_TURN);
         self.fan_out();
         self.tidy();
         // What ended on the way may have had something to say.
-        self.flush_private();
+        self.flush_private(left);
         self.tidy();
     }
 
-    fn flush_private(&mut self) {
+    /// Writes to those with something private, each once, in the order in which they got it, as far as `units` go. Returns what is left of them.
+    fn flush_private(&mut self, mut units: usize) -> usize {
         for _ in 0..self.dirty.len() {
+            if units == 0 {
+                break;
+            }
             let Some(slot) = self.dirty.pop_front() else { break };
             if let Some(peer) = self.peers.at_mut(slot) {
                 peer.in_dirty = false;
-                self.write_peer(slot);
+                units = units.saturating_sub(self.write_peer(slot).max(1));
             }
         }
+        units
     }
 
     /// Offers published frames to subscribers, in the order of their places, up to a slice's worth of work.

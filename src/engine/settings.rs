@@ -9,7 +9,7 @@ use crate::{
     },
     ground::{
         foreign::Foreign,
-        id::TopicId,
+        id::{ConnId, TopicId},
         limits::{Limits, PANIC_WINDOW, PANICS_MAX},
         time::Tick,
     },
@@ -65,6 +65,8 @@ pub(crate) struct Mount {
     pub(crate) feeds_store: bool,
     /// The topics it declared.
     pub(crate) topics: Vec<TopicId>,
+    /// Connections that are not read because it must pause, in the order in which that began; and some that are gone.
+    pub(crate) paused: VecDeque<ConnId>,
     /// Commands that wait because it must pause.
     pub(crate) held: VecDeque<Command>,
     panics: VecDeque<Tick>,
@@ -81,6 +83,7 @@ impl Mount {
             feeds_host: false,
             feeds_store: false,
             topics: Vec::new(),
+            paused: VecDeque::new(),
             held: VecDeque::new(),
             panics: VecDeque::new(),
         }

@@ -86,6 +86,7 @@ impl<P> Slots<P> {
         Some(value)
     }
 
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &P)> {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
         slots.enumerate().filter_map(|(i, slot)| Some((i as u32, slot.value.as_ref()?)))

@@ -180,6 +180,8 @@ pub(crate) const LINGER_BYTES_MAX: usize = 256 << 10;
 pub(crate) const COMMANDS_PER_TURN: usize = 1_024;
 /// Accepted from one listener in one turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 64;
+/// Connections that are read again in one turn after the host or the store has kept up.
+pub(crate) const RESUMES_PER_TURN: usize = 1_024;
 /// Deadlines run in one turn.
 pub(crate) const DEADLINES_PER_TURN: usize = 1_024;
 /// Bytes written to one connection in one turn.
@@ -196,6 +198,8 @@ pub(crate) const CLOSE_REASON_MAX: usize = 123;
 pub(crate) const IO_SLICES_MAX: usize = 32;
 const _: () =
     assert!(IO_SLICES_MAX >= 4, "a write must hold a begun frame, an urgent one and a log's two halves");
+/// Private writes of one turn, in the same units as a slice of a fan-out: what is left over goes on in the next.
+pub(crate) const PRIVATE_UNITS_PER_TURN: usize = 512;
 /// One slice of a fan-out, in units of one write each plus one for every 8 KiB; then the loop polls.
 pub(crate) const FANOUT_SLICE_UNITS: usize = 192;
 

@@ -21,7 +21,7 @@ use crate::{
         close::Closed,
         frame::Message,
         id::{ConnId, MountId, TopicId},
-        limits::Limits,
+        limits::{Limits, PRIVATE_UNITS_PER_TURN, RESUMES_PER_TURN},
         time::{Now, Tick, Wall},
     },
     hub::topic::{SnapshotSource, Topic},
@@ -208,13 +208,30 @@ impl Stage {
         self.play();
     }
 
+    /// Many who upgrade at `/mount`, all at once.
+    fn crowd(&mut self, mount: usize, size: usize) -> Vec<Guest> {
+        let guests: Vec<_> = (0..size).map(|_| self.arrive(&upgrade(mount))).collect();
+        self.play();
+        for guest in &guests {
+            assert!(guest.take().starts_with(b"HTTP/1.1 101 "));
+        }
+        guests
+    }
+
     fn connect(&mut self, request: &str) -> Guest {
+        let guest = self.arrive(request);
+        self.play();
+        guest
+    }
+
+    /// Somebody connects and says something, which is not looked at yet.
+    fn arrive(&mut self, request: &str) -> Guest {
         let line = Rc::new(RefCell::new(Line { room: usize::MAX, ..Line::default() }));
         let addr = SocketAddr::from(([10, 0, 0, 1], 4_000));
         self.engine.begin(at(self.now));
         let conn = self.engine.admit(End(line.clone()), addr, false).unwrap();
         let guest = Guest { line, conn };
-        self.send(&guest, request.as_bytes());
+        self.mutter(&guest, request.as_bytes());
         guest
     }
 
@@ -228,9 +245,14 @@ impl Stage {
         guest
     }
 
-    fn send(&mut self, guest: &Guest, bytes: &[u8]) {
+    /// Bytes arrive, which are not looked at yet.
+    fn mutter(&mut self, guest: &Guest, bytes: &[u8]) {
         guest.line.borrow_mut().up.extend(bytes);
         self.engine.readable(guest.conn.slot, false);
+    }
+
+    fn send(&mut self, guest: &Guest, bytes: &[u8]) {
+        self.mutter(guest, bytes);
         self.play();
     }
 
@@ -432,6 +454,69 @@ fn a_contracts_snapshot_is_made_once_for_each_turn_and_no_older() {
     }
     assert!(guests[0].got("snapshot 1") && guests[1].got("snapshot 1"), "one for both");
     assert!(guests[2].got("snapshot 2"), "nothing was published, but time has passed");
+}
+
+#[test]
+fn what_is_owed_to_many_is_written_in_turns() {
+    let mut peers = Vec::new();
+    let caller = scripted(move |fx, told| match told {
+        Told::Heard(_, "call") => peers.drain(..).for_each(|peer| fx.send(peer, &"x".repeat(30_000))),
+        Told::Heard(peer, _) => peers.push(peer),
+        _ => {}
+    });
+    let mut stage = Stage::new(Limits::default(), vec![caller]);
+    let guests = stage.crowd(0, 600);
+    for guest in &guests {
+        stage.mutter(guest, &masked("me"));
+    }
+    stage.play();
+    stage.mutter(&guests[0], &masked("call"));
+    // Each is four units.
+    let mut served = 0;
+    while served < guests.len() {
+        stage.engine.begin(at(stage.now));
+        stage.turn();
+        let now = guests.iter().filter(|guest| guest.got("xxx")).count();
+        assert!(now > served && now - served <= PRIVATE_UNITS_PER_TURN / 4 + 1, "{served}, then {now}");
+        assert_eq!(stage.engine.has_work(), now < guests.len());
+        // In the order in which they got it.
+        assert!(guests[..now].iter().all(|guest| guest.got("xxx")));
+        served = now;
+    }
+}
+
+#[test]
+fn a_crowd_that_was_paused_is_read_again_in_turns() {
+    let mut stage = Stage::new(
+        Limits::default(),
+        vec![scripted(|fx, told| {
+            if let Told::Heard(_, "flood") = told {
+                (0..400).for_each(|_| fx.event(EventClass::Lossless, 0, None, "flood"));
+            }
+        })],
+    );
+    let guests = stage.crowd(0, RESUMES_PER_TURN + 300);
+    stage.say(&guests[0], "flood");
+    for guest in &guests[1..] {
+        stage.mutter(guest, &masked("more"));
+    }
+    stage.play();
+    // Whoever leaves meanwhile is passed over.
+    guests[1].line.borrow_mut().broken = true;
+    stage.wait(Limits::default().close_wait * 2);
+    let heard = |stage: &Stage| stage.engine.stats().messages_in;
+    assert_eq!(heard(&stage), 1);
+    // The host takes what there is, until there is room for more than the rest of the flood.
+    while heard(&stage) == 1 {
+        while stage.engine.ports_mut().take_event().is_some() {}
+        stage.engine.begin(at(stage.now));
+        stage.turn();
+    }
+    let at_once = heard(&stage) - 1;
+    assert!(at_once > 0 && at_once <= RESUMES_PER_TURN as u64, "{at_once}");
+    assert!(stage.engine.has_work());
+    stage.play();
+    assert_eq!(heard(&stage), guests.len() as u64 - 1);
 }
 
 /// As many commands are held as may wait in the mailbox: then all wait there, and are taken when the host has read.
