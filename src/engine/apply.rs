@@ -22,6 +22,7 @@ use crate::{
         foreign,
         frame::{Header, Message},
         id::{ConnId, MountId, RecordTicket, TopicId},
+        limits::EFFECTS_KEPT_BYTES,
         time::Now,
     },
     hub::{
@@ -100,8 +101,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.apply_one(mount, op, &bytes);
         }
         bytes.clear();
-        // One large message must not keep its memory for ever.
-        bytes.shrink_to(64 << 10);
+        // One large message, or a burst of small ones, must not keep its memory for ever.
+        bytes.shrink_to(EFFECTS_KEPT_BYTES);
+        ops.shrink_to(EFFECTS_KEPT_BYTES / size_of::<Op>());
         (self.fx.ops, self.fx.bytes) = (ops, bytes);
     }
 

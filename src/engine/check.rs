@@ -8,7 +8,10 @@ use super::{
     queue,
     transport::Transport,
 };
-use crate::ground::id::MountId;
+use crate::{
+    contracts::effects::Op,
+    ground::{id::MountId, limits::EFFECTS_KEPT_BYTES},
+};
 use std::collections::HashMap;
 
 type Check = Result<(), String>;
@@ -122,6 +125,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
         if counted != mounts || addresses != self.addresses {
             return Err(format!("connections of mounts {mounts:?} {counted:?}, of addresses {addresses:?}"));
+        }
+        if self.fx.ops.capacity() * size_of::<Op>() > EFFECTS_KEPT_BYTES {
+            return Err("the memory of a burst of effects is kept".into());
         }
         let held: usize = self.mounts.iter().map(|mount| mount.held.len()).sum();
         let bytes: usize = self.mounts.iter().flat_map(|mount| &mount.held).map(Command::weight_bytes).sum();

@@ -190,6 +190,8 @@ pub(crate) const WRITE_BYTES_PER_TURN: usize = 256 << 10;
 pub(crate) const SPARE_OUTBOXES: usize = 256;
 /// An answer up to this size is queued whatever else is queued.
 pub(crate) const SHORT_ANSWER_BYTES: usize = 1 << 10;
+/// What is kept of the memory that one call of a contract took to say what it wants, for the next: of its words, and of their bytes.
+pub(crate) const EFFECTS_KEPT_BYTES: usize = 64 << 10;
 /// A streamed answer is pulled when less than this is queued.
 pub(crate) const STREAM_BYTES: usize = 64 << 10;
 /// The longest close reason: a control frame's 125 bytes less the code.

@@ -519,6 +519,27 @@ fn a_crowd_that_was_paused_is_read_again_in_turns() {
     assert_eq!(heard(&stage), guests.len() as u64 - 1);
 }
 
+/// More than a counter of 16 bits holds; and what it took to say so much at once is given back, which the engine's check sees.
+#[test]
+fn an_end_that_is_told_by_very_many_events_frees_its_slot_behind_the_last() {
+    const MANY: usize = 70_000;
+    let mut stage = Stage::new(
+        Limits::default(),
+        vec![scripted(|fx, told| {
+            if let Told::Closed = told {
+                (0..MANY).for_each(|_| fx.event(EventClass::Lossless, 0, None, "gone"));
+            }
+        })],
+    );
+    let leaves = stage.open(0);
+    stage.hang_up(&leaves);
+    assert!(leaves.is_gone());
+    stage.engine.stop();
+    assert!(!stage.engine.is_drained(), "its end is still to be told");
+    assert_eq!(stage.take_all_events().len(), MANY);
+    assert!(stage.engine.is_drained());
+}
+
 /// As many commands are held as may wait in the mailbox: then all wait there, and are taken when the host has read.
 #[test]
 fn commands_that_wait_for_a_mount_are_bounded() {
