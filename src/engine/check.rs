@@ -78,7 +78,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             if peer.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {
                 return fail("an empty outbox is kept".into());
             }
-            let waits = peer.outbox.is_some() && peer.transport.is_some();
+            let unsent = peer.transport.as_ref().is_some_and(|transport| transport.unsent() > 0);
+            let waits = unsent || (peer.outbox.is_some() && peer.transport.is_some());
             if waits && !peer.blocked && !peer.in_dirty {
                 return fail("something is owed to it, and nobody will write it".into());
             }
@@ -128,6 +129,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
         if self.fx.ops.capacity() * size_of::<Op>() > EFFECTS_KEPT_BYTES {
             return Err("the memory of a burst of effects is kept".into());
+        }
+        let gone = |paused: usize| paused > 2 * self.peers.extent() + 1;
+        if self.mounts.iter().any(|mount| gone(mount.paused.len())) {
+            return Err("those who were paused and have left are still listed".into());
         }
         let held: usize = self.mounts.iter().map(|mount| mount.held.len()).sum();
         let bytes: usize = self.mounts.iter().flat_map(|mount| &mount.held).map(Command::weight_bytes).sum();

@@ -18,7 +18,7 @@ use crate::{
     },
     ground::foreign::Foreign,
     ground::{
-        close::Closed,
+        close::{CloseCode, Closed},
         frame::Message,
         id::{ConnId, MountId, TopicId},
         limits::{Limits, PRIVATE_UNITS_PER_TURN, RESUMES_PER_TURN},
@@ -170,7 +170,7 @@ impl Stage {
         };
         let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), gate: None }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
-        let (events, topics, records) = (EventMask::ALL, Vec::new(), false);
+        let (events, topics, records) = (EventMask::ALL, Vec::new(), true);
         let settings =
             Settings { limits, events, router, access: Default::default(), mounts, routes, topics, records };
         let now = Tick::from_nanos(1_000_000_000);
@@ -538,6 +538,29 @@ fn an_end_that_is_told_by_very_many_events_frees_its_slot_behind_the_last() {
     assert!(!stage.engine.is_drained(), "its end is still to be told");
     assert_eq!(stage.take_all_events().len(), MANY);
     assert!(stage.engine.is_drained());
+}
+
+/// The engine's check sees it if they are not forgotten.
+#[test]
+fn those_who_leave_while_they_are_paused_are_forgotten_in_time() {
+    let recorder = scripted(|fx, told| {
+        if let Told::Heard(..) = told {
+            fx.record("stream", "key", b"");
+        }
+    });
+    let mut stage = Stage::new(Limits { records: 1, ..Limits::default() }, vec![recorder]);
+    let first = stage.open(0);
+    stage.say(&first, "record");
+    for _ in 0..600 {
+        let guest = stage.open(0);
+        stage.say(&guest, "record");
+        let (conn, code) = (guest.conn, CloseCode::NORMAL);
+        stage.engine.command(Command::Close { conn, code, reason: "".into() });
+        guest.line.borrow_mut().broken = true;
+        stage.hang_up(&guest);
+        assert!(guest.is_gone());
+    }
+    assert_eq!((stage.engine.stats().messages_in, stage.engine.stats().pauses), (1, 1 + 600));
 }
 
 /// As many commands are held as may wait in the mailbox: then all wait there, and are taken when the host has read.
