@@ -95,7 +95,13 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             let to = if ahead { PARKED_BYTES_MAX - kept } else { buffer.len() };
             let room = to - from;
             self.stats.reads += 1;
-            let n = match transport.read(&mut buffer[from..to]) {
+            let outcome = transport.read(&mut buffer[from..to]);
+            if transport.unsent() > 0 {
+                // Reading had something to say, as when keys are agreed upon: nobody else would send it.
+                self.mark_dirty(slot);
+            }
+            let Some(peer) = self.peers.at_mut(slot) else { return taken };
+            let n = match outcome {
                 Ok(0) if matches!(peer.phase, Phase::Answering(_)) => {
                     // It is met again behind the answer, which the client may still take: if that comes soon.
                     peer.hung_up = true;

@@ -83,7 +83,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let conn = subscriber.conn;
                 let cursor = &mut subscriber.cursor;
                 let Some(peer) = self.peers.at_mut(conn) else { continue };
-                let plain = peer.is_plain() && !subscriber.lost && cursor.detached.is_none();
+                // What reading has left in the transport goes first, and nothing new before it is gone.
+                let unsent = peer.transport.as_ref().is_some_and(|transport| transport.unsent() > 0);
+                let plain = peer.is_plain() && !unsent && !subscriber.lost && cursor.detached.is_none();
                 if peer.blocked || !plain {
                     units = units.saturating_sub(self.visit(slot, index, conn));
                     continue;

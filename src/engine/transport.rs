@@ -5,7 +5,8 @@ use std::io::{self, IoSlice};
 /// A connected, non-blocking byte stream. Dropping it closes it.
 ///
 /// The engine moves on what a transport *accepted*; a transport that buffers (TLS records, say) tells by
-/// [`unsent`](Self::unsent) how much of that is still inside, and is given nothing new until that is zero.
+/// [`unsent`](Self::unsent) how much of that is still inside, and is given nothing new until that is zero. Reading may leave something
+/// unsent too (a handshake's answer): the engine flushes it in the same turn.
 /// Readiness is edge-like: after `WouldBlock`, or a short count, the driver must report readiness again.
 pub trait Transport {
     /// Whether a read that returned fewer bytes than asked for has emptied the stream for now. True for
@@ -18,7 +19,7 @@ pub trait Transport {
     /// Takes bytes off the front of `slices`, in order, and returns how many. `WouldBlock` means none.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Accepted bytes that are still inside.
+    /// Accepted bytes, and such as reading gave rise to, that are still inside.
     fn unsent(&self) -> usize {
         0
     }

@@ -713,6 +713,9 @@ impl Client {
         if self.wire.borrow().has_unread() {
             self.fail("its bytes are not read")?;
         }
+        if self.wire.borrow().has_talk() {
+            self.fail("what reading gave rise to was not sent")?;
+        }
         if !self.asked.is_empty() {
             self.fail(format_args!("{:?} is not answered", self.asked))?;
         }
