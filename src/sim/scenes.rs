@@ -50,8 +50,9 @@ struct Line {
     ended: bool,
     broken: bool,
     dropped: bool,
-    /// The most that one write is given.
-    writes: usize,
+    /// Reading gives rise to something to be said, and how much of that is not sent.
+    talks: bool,
+    talk: usize,
 }
 
 /// The engine's end of a [`Line`].
@@ -61,6 +62,7 @@ struct End(Rc<RefCell<Line>>);
 impl Transport for End {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let line = &mut *self.0.borrow_mut();
+        line.talk += usize::from(line.talks);
         match line.up.len().min(into.len()) {
             _ if line.broken => Err(io::ErrorKind::ConnectionReset.into()),
             0 if line.ended => Ok(0),
@@ -74,13 +76,22 @@ impl Transport for End {
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let line = &mut *self.0.borrow_mut();
-        line.writes += 1;
+        assert_eq!(line.talk, 0, "something new was given while something is unsent");
         let before = line.down.len();
         let all = slices.iter().flat_map(|slice| slice.iter());
         line.down.extend(all.take(line.room));
         let n = line.down.len() - before;
         line.room -= n;
         if n == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
+    }
+
+    fn unsent(&self) -> usize {
+        self.0.borrow().talk
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().talk = 0;
+        Ok(())
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -141,7 +152,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// One whose mounts, `/0` and so on, are made by these factories, beside a route `/wait` that answers with a stream that has nothing.
+    /// One whose mounts, `/0` and so on, are made by these factories, beside a route `/wait` that says all there is room for and then nothing more, `/wait?quiet` without a word of that.
     fn new(limits: Limits, mounts: Vec<Box<dyn crate::contracts::contract::ContractFactory>>) -> Self {
         let mut router = Router::default();
         let place =
@@ -165,8 +176,15 @@ impl Stage {
         });
         let mounts = mounts.collect();
         place(&mut router, "/wait", &mut |place| place.routes.push((Method::Get, 0)));
-        let wait = |_: &RouteContext<'_>, _: &Request<'_>, _: &[u8]| {
-            Response::stream(200, "text/plain", |_: usize, _: &mut Vec<u8>| Pulled::Wait)
+        let wait = |_: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
+            let (mut first, quiet) = (true, request.raw_query().is_some());
+            Response::stream(200, "text/plain", move |room: usize, out: &mut Vec<u8>| {
+                if std::mem::take(&mut first) {
+                    out.resize(room, b'.');
+                    return Pulled::More;
+                }
+                if quiet { Pulled::More } else { Pulled::Wait }
+            })
         };
         let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), gate: None }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
@@ -599,13 +617,18 @@ fn who_leaves_while_it_does_not_take_its_answers_gives_its_slot_back() {
         stage.say(guest, "ask");
         stage.hang_up(guest);
     }
-    assert!(!leaves.is_gone(), "it may be reading still");
+    // Its end is known before there is an answer that it does not take.
+    let hurries = stage.open(0);
+    hurries.line.borrow_mut().room = 0;
+    stage.mutter(&hurries, &masked("ask"));
+    stage.hang_up(&hurries);
+    assert!(!leaves.is_gone() && !hurries.is_gone(), "they may be reading still");
     drains.line.borrow_mut().room = usize::MAX;
     stage.engine.writable(drains.conn.slot);
     stage.play();
     assert!(drains.is_gone() && drains.got("xxx"));
     stage.wait(close_wait * 2);
-    assert!(leaves.is_gone());
+    assert!(leaves.is_gone() && hurries.is_gone());
 }
 
 #[test]
@@ -628,4 +651,50 @@ fn who_leaves_while_a_streamed_answer_waits_gives_its_slot_back() {
     stage.wait(close_wait * 2);
     assert!(leaves.is_gone());
     assert!(!stays.is_gone());
+}
+
+/// While the answer is not taken nobody reads; the word that there is something to be read is remembered until the answer waits.
+#[test]
+fn who_leaves_before_a_streamed_answer_begins_to_wait_is_noticed_then() {
+    for path in ["/wait", "/wait?quiet"] {
+        let mut stage = Stage::new(Limits::default(), Vec::new());
+        let guest = stage.arrive(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        guest.line.borrow_mut().room = 0;
+        stage.play();
+        guest.line.borrow_mut().broken = true;
+        stage.engine.readable(guest.conn.slot, false);
+        stage.play();
+        assert!(!guest.is_gone(), "it is not read yet");
+        guest.line.borrow_mut().room = usize::MAX;
+        stage.engine.writable(guest.conn.slot);
+        stage.play();
+        assert!(guest.is_gone(), "{path}");
+    }
+}
+
+/// A fan-out comes to them while their transports still hold what reading gave rise to, since there is more of that than a turn writes.
+#[test]
+fn a_fan_out_gives_nothing_to_a_transport_that_has_something_to_say() {
+    let factory = |setup: &mut Setup<'_>| {
+        let topic = setup.declare("t", Topic::state()).unwrap();
+        let script = move |fx: &mut Effects, told: Told<'_>| match told {
+            Told::Heard(_, "publish") => fx.publish(topic, "news"),
+            Told::Heard(peer, _) => fx.subscribe(peer, topic),
+            _ => {}
+        };
+        Scripted(script, 0)
+    };
+    let mut stage = Stage::new(Limits::default(), vec![Box::new(factory)]);
+    let guests = stage.crowd(0, PRIVATE_UNITS_PER_TURN + 100);
+    for guest in &guests {
+        stage.mutter(guest, &masked("me"));
+    }
+    stage.play();
+    // The last subscriber comes first, so that the first are still waiting when the fan-out visits them.
+    for guest in guests.iter().rev() {
+        guest.line.borrow_mut().talks = true;
+        stage.mutter(guest, &masked("publish"));
+    }
+    stage.play();
+    assert!(guests.iter().all(|guest| guest.got("news") && guest.line.borrow().talk == 0));
 }
