@@ -162,7 +162,9 @@ impl Handle {
         self.push(Command::Revoke { subject: subject.into() }, |_| Some(()))
     }
 
-    /// Gives a contract a command of its own making, for [`Contract::command`](crate::Contract::command).
+    /// Gives a contract a command of its own making, for [`Contract::command`](crate::Contract::command). It waits while the contract has told
+    /// lossless events that the host does not take, or records that the store does not; what is sent behind it to that mount's
+    /// connections waits with it, in order.
     pub fn command(
         &self,
         mount: MountId,
