@@ -194,9 +194,14 @@ fn the_server_keeps_its_ceiling() {
     let before = NOW.load(Relaxed);
     PEAK.store(before, Relaxed);
     let (tags, scan) = described().build().unwrap();
-    let builder = Server::builder().mount("/ws/monitor", EquipmentMonitor::new(scan)).limits(limits);
+    let monitor = EquipmentMonitor::new(scan);
+    let said = monitor.memory_ceiling(&limits);
+    let bare = Server::builder().limits(limits.clone()).listen("127.0.0.1:0").build().unwrap();
+    let builder = Server::builder().mount("/ws/monitor", monitor).limits(limits);
     let config = builder.send_buffer_bytes(8 << 10).listen("127.0.0.1:0").build().unwrap();
     let ceiling = config.memory_ceiling();
+    assert_eq!(ceiling, bare.memory_ceiling() + said);
+    drop(bare);
     let server = config.start().unwrap();
     let addr = server.local_addrs()[0];
     fill(&tags);
