@@ -708,7 +708,7 @@ fn http_1_0_gets_a_stream_until_the_connection_ends() {
     assert_eq!(client.get("/hello").text(), "hello", "and no body");
 }
 
-// ---- origins and hosts -------------------------------------------------------------------------------
+// ---- origins and hosts (ALL-5) -----------------------------------------------------------------------
 
 fn from_page(path: &str, host: &str, origin: &str) -> String {
     upgrade_head(path, &format!("Origin: {origin}\r\n")).replace("Host: localhost", &format!("Host: {host}"))

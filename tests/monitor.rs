@@ -8,7 +8,14 @@ use andon::{
     Equipment, EquipmentMonitor, Event, EventBody, EventMask, MonitorEvent, Server, Stale, TagKind, Tags,
 };
 use serde_json::Value;
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{
+        AtomicBool, AtomicI64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+    time::Duration,
+};
 use support::{Client, PATIENCE, start, stats_until, upgrade_head};
 
 const CODES: [&str; 3] = ["KRCWO12ELOA101", "KRCWO12ELOA102", "가공\"3"];
@@ -288,4 +295,48 @@ fn what_the_table_counts_is_in_the_statistics_once() {
     assert_eq!((stats.tag_values_not_finite, stats.equipment_staled), (3, 3));
     assert_eq!((stats.tag_handles_unknown, stats.tag_declarations_refused), (1, 1));
     assert_eq!((stats.tag_writes_busy, stats.tag_writes_refused), (0, 0));
+}
+
+/// A control thread that writes as fast as it can, and the loop that publishes what it finds: no message is torn, none is older than what was
+/// written before its scan, and there are some. `ANDON_HAMMER_SECONDS` has it go on for longer.
+#[test]
+fn what_a_writer_in_a_tight_loop_writes_is_shown_whole_and_fresh() {
+    let seconds =
+        std::env::var("ANDON_HAMMER_SECONDS").map_or(1, |seconds| seconds.parse().expect("seconds"));
+    let press =
+        ["a", "b", "c"].iter().fold(Equipment::new("PRESS", "프레스", Stale::never()), |press, name| {
+            press.tag(*name, TagKind::I64)
+        });
+    let (tags, scan) = Tags::builder().equipment(press).build().unwrap();
+    let (_server, addr) = serve(EquipmentMonitor::new(scan).period(Duration::from_millis(10)));
+    let press = tags.equipment("PRESS").unwrap();
+    let [a, b, c] = ["a", "b", "c"].map(|name| tags.tag::<i64>(press, name).unwrap());
+    let (written, done) = (AtomicI64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut n = 0;
+            while !done.load(Relaxed) {
+                n += 1;
+                tags.update(press, &[a.to(n), b.to(-n), c.to(n * 3)]).expect("the only writer is never busy");
+                written.store(n, Release);
+            }
+        });
+        let mut client = Client::open(addr, "/ws/monitor");
+        let until = std::time::Instant::now() + Duration::from_secs(seconds);
+        let (mut shown, mut last) = (0_u64, 0);
+        while std::time::Instant::now() < until {
+            // The loop's answer comes after this was written, and before what it publishes next.
+            let before = written.load(Acquire);
+            client.text("{\"type\":\"ping\"}");
+            next_of(&mut client, "pong");
+            let message = next_of(&mut client, "equipment_status");
+            let value = |name: &str| message["equipment"][0]["tags"][name].as_i64();
+            let Some(n) = value("a") else { continue };
+            assert_eq!((value("b"), value("c")), (Some(-n), Some(n * 3)), "torn");
+            assert!(n >= before.max(last), "{n} is shown, though {before} was written and {last} was shown");
+            (last, shown) = (n, shown + 1);
+        }
+        done.store(true, Relaxed);
+        assert!(shown > 0 && last > 0, "{shown} messages, the last of {last}");
+    });
 }
