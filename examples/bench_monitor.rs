@@ -147,6 +147,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (tick, message) = full.tick(EQUIPMENT)?;
     let anew = tick - look_all;
     println!("the same, encoded anew, {:7} bytes       {anew:9.1}", message.len());
-    println!("changes against all, encoded anew           {:9.2} %", publish / anew * 100.0);
+    let percent = publish / anew * 100.0;
+    println!("changes against all, encoded anew           {percent:9.2} %");
+    if std::env::args().any(|arg| arg == "--judge") && percent >= 1.0 {
+        return Err("the goal is missed: less than 1 %".into());
+    }
     Ok(())
 }
