@@ -47,8 +47,18 @@ pub use contracts::{
     effects::{Count, Effect, Effects, EventClass},
     gate::{Gate, Verdict},
     route::{Reply, Route, RouteContext},
-    store::{MemoryStore, Page, Position, Query, Record, Store, StoreError, StoreReader},
-    told::{EventBody, HubEvent, MonitorEvent},
+    store::{
+        Store, StoreError,
+        device::{DeviceRecord, DeviceSample, SessionRow, SessionStatus},
+        guided::{
+            GuidedRecord, GuidedRole, GuidedSessionRow, GuidedStatus, ParticipantRow, ParticipantStatus,
+            SavedGuidedSession, StepAction, StepControl, Subtask,
+        },
+        memory::MemoryStore,
+        reader::{Page, Position, Query, StoreReader},
+        record::{Record, RecordBody},
+    },
+    told::{EventBody, HubEvent, MonitorEvent, device::DeviceEvent, guided::GuidedEvent},
 };
 pub use engine::{
     command::Decision,

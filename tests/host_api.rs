@@ -7,8 +7,8 @@ mod support;
 use andon::{
     CloseCause, CloseCode, ConnId, Contract, Decision, Effects, Event, EventBody, EventClass, EventMask,
     Events, Handle, Identity, Limits, MemoryStore, Message, Method, MountOptions, NoEventYet, Payload, Query,
-    Record, RefusalCause, Reply, Response, RouteContext, SendError, Server, Setup, SnapshotSource,
-    StartError, Stopped, Store, StoreError, Topic, Verdict, Wall,
+    Record, RecordBody, RefusalCause, Reply, Response, RouteContext, SendError, Server, Setup,
+    SnapshotSource, StartError, Stopped, Store, StoreError, Topic, Verdict, Wall,
 };
 use std::{
     net::SocketAddr,
@@ -92,6 +92,14 @@ fn watch(topic: &'static str) -> impl FnMut(&mut Setup<'_>) -> Script + Send {
 }
 
 // ---- building ----------------------------------------------------------------------------------------
+
+/// What a record of a contract of the test's own says.
+fn said(record: &Record) -> &[u8] {
+    match &record.body {
+        RecordBody::Custom { payload, .. } => payload,
+        other => panic!("{other:?}"),
+    }
+}
 
 #[test]
 fn mistakes_of_configuration_say_what_to_do() {
@@ -1586,8 +1594,8 @@ fn what_is_acknowledged_is_in_the_store() {
         client.expect_text("committed");
         let records = store.records();
         assert_eq!(records.len(), n + 1);
-        assert_eq!(*records[n].payload, *n.to_string().as_bytes());
-        assert_eq!((&*records[n].stream, &*records[n].key), ("samples", "k"));
+        assert_eq!(records[n].body, RecordBody::custom("samples", "k", n.to_string().into_bytes()));
+        assert!(records[n].awaited);
     }
     stats_until(&server.handle(), "all is counted", |stats| stats.records == 100);
 }
@@ -1610,7 +1618,7 @@ fn what_is_stored_is_read_back_by_the_hosts_own_thread() {
         let page = reader.page(&query, after).unwrap();
         let Some(end) = page.end else { break };
         after = Some(end);
-        read.extend(page.records.iter().map(|record| String::from_utf8_lossy(&record.payload).into_owned()));
+        read.extend(page.records.iter().map(|record| String::from_utf8_lossy(said(record)).into_owned()));
     }
     assert_eq!(read, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
 }
@@ -1662,7 +1670,7 @@ impl Store for Moody {
         if self.down.load(SeqCst) {
             return Err(StoreError::Down("the disk is full".into()));
         }
-        match batch.iter().any(|record| &*record.payload == b"poison") {
+        match batch.iter().any(|record| said(record) == b"poison") {
             true => Err(StoreError::Rejected("poison".into())),
             false => Ok(()),
         }

@@ -1,6 +1,10 @@
 //! The public traits of a contract: what comes in, and who builds it.
 
-use super::{admission::Admission, effects::Effects, store::StoreError};
+use super::{
+    admission::Admission,
+    effects::Effects,
+    store::{StoreError, guided::SavedGuidedSession},
+};
 use crate::{
     ground::{
         close::Closed,
@@ -176,12 +180,19 @@ pub struct Setup<'a> {
     pub(crate) effects: &'a mut Effects,
     pub(crate) mount: MountId,
     pub(crate) host_topics: &'a [(String, TopicId)],
+    pub(crate) store: Option<&'a [SavedGuidedSession]>,
 }
 
 impl<'a> Setup<'a> {
     /// What a test gives to a factory: as of the first mount, with the host's topics. Declare those by [`Effects::declare`].
     pub fn for_test(effects: &'a mut Effects, host_topics: &'a [(String, TopicId)]) -> Self {
-        Self { effects, mount: MountId(0), host_topics }
+        Self { effects, mount: MountId(0), host_topics, store: None }
+    }
+
+    /// The same with a store, which knows these guided sessions from earlier runs.
+    #[must_use]
+    pub fn with_store(self, guided: &'a [SavedGuidedSession]) -> Self {
+        Self { store: Some(guided), ..self }
     }
 
     /// The mount.
@@ -192,6 +203,16 @@ impl<'a> Setup<'a> {
     /// The topic of this name that the host declared in the builder.
     pub fn topic(&self, name: &str) -> Option<TopicId> {
         self.host_topics.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
+    }
+
+    /// Whether there is a store: without one all records are refused.
+    pub fn has_store(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// The guided sessions that the store knew when the server started; also after a panic.
+    pub fn guided_sessions(&self) -> &'a [SavedGuidedSession] {
+        self.store.unwrap_or_default()
     }
 
     /// Declares a topic of the contract's own; as [`Effects::declare`]. The name is for people and logs.

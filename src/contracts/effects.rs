@@ -1,6 +1,6 @@
 //! What a contract wants done.
 
-use super::told::EventBody;
+use super::{store::record::RecordBody, told::EventBody};
 use crate::{
     ground::{
         close::CloseCode,
@@ -71,7 +71,7 @@ pub(crate) enum Op {
     Unsubscribe { conn: ConnId, topic: TopicId },
     Close { conn: ConnId, code: CloseCode, reason: Span },
     Event { class: EventClass, key: u64, about: Option<ConnId>, body: EventBody },
-    Record { ticket: RecordTicket, stream: Span, key: Span, payload: Span },
+    Record { ticket: RecordTicket, body: RecordBody, awaited: bool },
     Arm { at: Option<Tick> },
     Declare { id: TopicId, topic: Topic },
     Retire { topic: TopicId },
@@ -243,14 +243,27 @@ impl Effects {
         self.ops.push(Op::Event { class, key, about, body: body.into() });
     }
 
-    /// Records something. The ticket comes back by [`Contract::recorded`](crate::Contract::recorded) when it is committed.
+    /// Records something in words of the contract's own. The ticket comes back by [`Contract::recorded`](crate::Contract::recorded) when it is
+    /// committed, which is waited for: as [`file_now`](Self::file_now).
     pub fn record(&mut self, stream: &str, key: &str, payload: &[u8]) -> RecordTicket {
+        self.file_now(RecordBody::custom(stream, key, payload))
+    }
+
+    /// Records something that nobody waits for: the store may take some time to collect more ([`Record::awaited`](crate::Record::awaited)). The ticket
+    /// comes back all the same.
+    pub fn file(&mut self, body: impl Into<RecordBody>) -> RecordTicket {
+        self.file_as(body.into(), false)
+    }
+
+    /// Records something whose commit is waited for.
+    pub fn file_now(&mut self, body: impl Into<RecordBody>) -> RecordTicket {
+        self.file_as(body.into(), true)
+    }
+
+    fn file_as(&mut self, body: RecordBody, awaited: bool) -> RecordTicket {
         let ticket = RecordTicket(self.next_ticket);
         self.next_ticket += 1;
-        let stream = self.span(stream.as_bytes());
-        let key = self.span(key.as_bytes());
-        let payload = self.span(payload);
-        self.ops.push(Op::Record { ticket, stream, key, payload });
+        self.ops.push(Op::Record { ticket, body, awaited });
         ticket
     }
 
@@ -314,12 +327,7 @@ impl Effects {
                 Op::Unsubscribe { conn, topic } => Effect::Unsubscribe { conn, topic },
                 Op::Close { conn, code, reason } => Effect::Close { conn, code, reason: text(reason) },
                 Op::Event { class, key, about, body } => Effect::Event { class, key, about, body },
-                Op::Record { ticket, stream, key, payload } => Effect::Record {
-                    ticket,
-                    stream: text(stream),
-                    key: text(key),
-                    payload: self.bytes[payload.range()].to_vec(),
-                },
+                Op::Record { ticket, body, awaited } => Effect::Record { ticket, body, awaited },
                 Op::Arm { at } => Effect::Arm { at },
                 Op::Declare { id, topic } => Effect::Declare { topic: id, source: topic.source },
                 Op::Retire { topic } => Effect::Retire { topic },
@@ -362,7 +370,7 @@ pub enum Effect {
     Unsubscribe { conn: ConnId, topic: TopicId },
     Close { conn: ConnId, code: CloseCode, reason: String },
     Event { class: EventClass, key: u64, about: Option<ConnId>, body: EventBody },
-    Record { ticket: RecordTicket, stream: String, key: String, payload: Vec<u8> },
+    Record { ticket: RecordTicket, body: RecordBody, awaited: bool },
     Arm { at: Option<Tick> },
     Declare { topic: TopicId, source: SnapshotSource },
     Retire { topic: TopicId },

@@ -1,6 +1,11 @@
 //! What contracts tell the host.
 
+pub(crate) mod device;
+pub(crate) mod guided;
+
 use crate::ground::{frame::Payload, id::EquipmentId};
+use device::DeviceEvent;
+use guided::GuidedEvent;
 
 /// What an [`Event::Contract`](crate::Event::Contract) says: a contract of yours tells what it likes, the built-in ones tell what their own
 /// types name.
@@ -13,6 +18,10 @@ pub enum EventBody {
     Hub(HubEvent),
     /// An equipment monitor.
     Monitor(MonitorEvent),
+    /// Device sessions.
+    Device(DeviceEvent),
+    /// Guided sessions.
+    Guided(Box<GuidedEvent>),
 }
 
 /// What an equipment monitor tells.
@@ -49,6 +58,8 @@ impl EventBody {
             Self::Custom(payload) => payload.len(),
             Self::Hub(HubEvent::Refresh { topic }) => topic.len(),
             Self::Monitor(MonitorEvent::Staleness { code, .. }) => code.len(),
+            Self::Device(event) => event.weight_bytes(),
+            Self::Guided(event) => event.weight_bytes(),
         }
     }
 }
@@ -62,6 +73,18 @@ impl From<HubEvent> for EventBody {
 impl From<MonitorEvent> for EventBody {
     fn from(event: MonitorEvent) -> Self {
         Self::Monitor(event)
+    }
+}
+
+impl From<DeviceEvent> for EventBody {
+    fn from(event: DeviceEvent) -> Self {
+        Self::Device(event)
+    }
+}
+
+impl From<GuidedEvent> for EventBody {
+    fn from(event: GuidedEvent) -> Self {
+        Self::Guided(Box::new(event))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     contracts::{
         contract::{Contract, SnapshotMessages},
         effects::{EventClass, Lane, Op},
-        store::{Record, StoreError},
+        store::{StoreError, record::Record},
         told::EventBody,
     },
     ground::{
@@ -149,17 +149,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
             }
             Op::Event { class, key, about, body } => self.contract_event(mount, class, key, about, body),
-            Op::Record { ticket, stream, key, payload } => {
-                let record = Record {
-                    contract: Arc::clone(&self.mounts[mount.index()].name),
-                    mount,
-                    ticket,
-                    at: self.now.wall,
-                    stream: text(stream).into(),
-                    key: text(key).into(),
-                    payload: bytes[payload.range()].into(),
-                };
-                self.record(mount, record);
+            Op::Record { ticket, body, awaited } => {
+                let contract = Arc::clone(&self.mounts[mount.index()].name);
+                self.record(mount, Record { contract, mount, ticket, at: self.now.wall, awaited, body });
             }
             Op::Arm { at } => self.mounts[mount.index()].deadline = at,
             Op::Declare { id, topic } => self.declare(id, topic, Some(mount)),
@@ -443,7 +435,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     fn record(&mut self, mount: MountId, record: Record) {
         self.mounts[mount.index()].feeds_store = true;
         let (ticket, weight, now) = (record.ticket, record.weight_bytes(), self.now.tick);
-        let admitted = if self.records { self.ledger.admit(weight) } else { Err(Refusal::NoStore) };
+        let admitted = if self.store.is_some() { self.ledger.admit(weight) } else { Err(Refusal::NoStore) };
         let refusal = match admitted {
             Ok(()) if self.ports.send_record(record) => {
                 self.ledger.sent(mount, ticket, weight, now);

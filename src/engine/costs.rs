@@ -10,7 +10,7 @@ use super::{
     slots::Slots,
 };
 use crate::{
-    contracts::store::{Record, StoreError},
+    contracts::store::{StoreError, record::Record},
     ground::{
         close::Closed,
         id::{ConnId, MountId, RecordTicket},

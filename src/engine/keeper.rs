@@ -52,7 +52,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(super) fn build(&mut self, id: MountId) {
         let mount = &mut self.mounts[id.index()];
         self.fx.now = self.now;
-        let mut setup = Setup { effects: &mut self.fx, mount: id, host_topics: &self.host_topics };
+        let mut setup = Setup {
+            effects: &mut self.fx,
+            mount: id,
+            host_topics: &self.host_topics,
+            store: self.store.as_deref(),
+        };
         let factory = &mut mount.settings.factory;
         match foreign::call(|| factory.build(&mut setup)) {
             Ok(contract) => {

@@ -44,7 +44,7 @@ use self::{
     transport::Transport,
 };
 use crate::{
-    contracts::effects::Effects,
+    contracts::{effects::Effects, store::guided::SavedGuidedSession},
     ground::{
         close::{CloseCause, CloseCode, Closed},
         counters::Stats,
@@ -85,7 +85,8 @@ pub(crate) struct Engine<T, P> {
     limits: Limits,
     frame_limits: FrameLimits,
     settings_events: event::EventMask,
-    records: bool,
+    /// What the store knew at the start; none without a store.
+    store: Option<Vec<SavedGuidedSession>>,
     router: router::Router,
     access: Access,
     routes: Vec<settings::RouteSettings>,
@@ -150,7 +151,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         entropy: Box<dyn FnMut() -> u128 + Send>,
         now: Now,
     ) -> Self {
-        let Settings { limits, events, router, access, mounts, routes, topics, records } = settings;
+        let Settings { limits, events, router, access, mounts, routes, topics, store } = settings;
         let ids = TopicIds::new(limits.topics, limits.log_bytes_total);
         let mut engine = Self {
             frame_limits: FrameLimits {
@@ -158,7 +159,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 message_bytes: limits.message_bytes,
             },
             settings_events: events,
-            records,
+            store,
             router,
             access,
             routes,

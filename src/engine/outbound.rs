@@ -216,7 +216,7 @@ impl Outbound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contracts::{effects::EventClass, store::Record};
+    use crate::contracts::{effects::EventClass, store::record::Record};
 
     /// A host that takes so many events and no more.
     struct Host(usize);

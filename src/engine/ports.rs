@@ -1,7 +1,7 @@
 //! What the engine needs from outside, besides bytes: a place for events and one for records.
 
 use super::event::Event;
-use crate::contracts::store::Record;
+use crate::contracts::store::record::Record;
 
 /// The engine's outlets. None of these may wait.
 pub(crate) trait Ports {

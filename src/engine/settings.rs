@@ -6,6 +6,7 @@ use crate::{
         contract::{Contract, ContractFactory},
         gate::Gate,
         route::Route,
+        store::guided::SavedGuidedSession,
     },
     ground::{
         foreign::Foreign,
@@ -27,8 +28,8 @@ pub(crate) struct Settings {
     pub(crate) mounts: Vec<MountSettings>,
     pub(crate) routes: Vec<RouteSettings>,
     pub(crate) topics: Vec<(String, Topic)>,
-    /// Whether there is a store; without one, records are refused.
-    pub(crate) records: bool,
+    /// The guided sessions that the store knows; none without a store, when records are refused.
+    pub(crate) store: Option<Vec<SavedGuidedSession>>,
 }
 
 /// One mount, as configured.

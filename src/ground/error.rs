@@ -97,9 +97,14 @@ pub enum StartError {
     /// An address could not be listened on: taken by another program, not of this machine, or privileged.
     Listen {
         /// The address.
-        address: std::string::String,
+        address: String,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// The store cannot tell what it knows from earlier runs.
+    Store {
+        /// Its own words.
+        why: String,
     },
     /// The operating system refused something that every server needs: a thread, a poll descriptor.
     System {
@@ -129,6 +134,7 @@ impl fmt::Display for StartError {
                 };
                 write!(f, "cannot listen on {address}{hint} ({source})")
             }
+            Self::Store { why } => write!(f, "the store cannot be read: {why}"),
             Self::System { what, source } => write!(f, "cannot {what} ({source})"),
         }
     }
@@ -138,6 +144,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
+            Self::Store { .. } => None,
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
         }
     }

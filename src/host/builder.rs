@@ -435,7 +435,7 @@ impl Builder {
                 mounts,
                 routes,
                 topics,
-                records: false,
+                store: None,
             },
             #[cfg(feature = "contracts")]
             hub,

@@ -2,7 +2,7 @@
 
 use super::{config::Config, event::Events, handle::Handle};
 use crate::{
-    contracts::store::StoreReader,
+    contracts::store::{StoreError, reader::StoreReader},
     ground::{
         counters::Stats,
         error::StartError,
@@ -113,7 +113,9 @@ impl Server {
         let records = match store {
             None => None,
             Some(mut store) => {
-                settings.records = true;
+                let known = foreign::call(|| store.guided_sessions())
+                    .unwrap_or_else(|Panicked| Err(StoreError::Rejected("the store panicked".into())));
+                settings.store = Some(known.map_err(|error| StartError::Store { why: error.to_string() })?);
                 reader = foreign::call(|| store.reader()).unwrap_or_else(|Panicked| {
                     log::error!("the store panicked when it was asked for a reader: there is none");
                     None

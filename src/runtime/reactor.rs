@@ -10,7 +10,7 @@ use super::{
     socket::Socket,
 };
 use crate::{
-    contracts::store::Record,
+    contracts::store::record::Record,
     engine::{Engine, command::Command, event::Event, ports::Ports, settings::Settings},
     ground::{
         counters::Stats,

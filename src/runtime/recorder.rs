@@ -2,7 +2,7 @@
 
 use super::mailbox::Wake;
 use crate::{
-    contracts::store::{Record, Store, StoreError},
+    contracts::store::{Store, StoreError, record::Record},
     ground::{
         foreign::{self, Foreign, Panicked},
         id::RecordTicket,
@@ -184,7 +184,7 @@ impl RecordReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground::{id::MountId, time::Wall};
+    use crate::{contracts::store::record::RecordBody, ground::time::Wall};
     use std::{
         sync::mpsc,
         thread::{self, JoinHandle},
@@ -208,13 +208,8 @@ mod tests {
 
     fn record(ticket: u64) -> Record {
         Record {
-            contract: "/".into(),
-            mount: MountId(0),
             ticket: RecordTicket(ticket),
-            at: Wall::default(),
-            stream: "s".into(),
-            key: "k".into(),
-            payload: Box::default(),
+            ..Record::new("/", Wall::default(), RecordBody::custom("s", "k", []))
         }
     }
 

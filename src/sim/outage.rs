@@ -80,7 +80,7 @@ impl Outage {
             mounts: vec![mount],
             routes: Vec::new(),
             topics: Vec::new(),
-            records: true,
+            store: Some(Vec::new()),
         };
         let now = Now { tick: second(0), wall: Wall::default() };
         Self { engine: Engine::new(settings, ports, Box::new(|| 0), now), told }

@@ -1,7 +1,10 @@
 //! The simulated host's outlet and the simulated store.
 
 use crate::{
-    contracts::store::{Record, StoreError},
+    contracts::store::{
+        StoreError,
+        record::{Record, RecordBody},
+    },
     engine::{event::Event, ports::Ports},
     ground::{
         id::RecordTicket,
@@ -73,7 +76,7 @@ impl SimPorts {
     pub(super) fn commit(&mut self, max: usize, committed: &mut HashSet<RecordTicket>) -> Vec<Report> {
         let n = max.min(self.records.len());
         let batch: Vec<_> = self.records.drain(..n).collect();
-        let is_poison = |record: &Record| record.payload.first() == Some(&POISON);
+        let is_poison = |record: &Record| matches!(&record.body, RecordBody::Custom { payload, .. } if payload.first() == Some(&POISON));
         let judge = |record: &Record| match is_poison(record) {
             true => Err(StoreError::Rejected("poison".into())),
             false => Ok(()),

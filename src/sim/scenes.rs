@@ -189,8 +189,16 @@ impl Stage {
         let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), gate: None }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
         let (events, topics, records) = (EventMask::ALL, Vec::new(), true);
-        let settings =
-            Settings { limits, events, router, access: Default::default(), mounts, routes, topics, records };
+        let settings = Settings {
+            limits,
+            events,
+            router,
+            access: Default::default(),
+            mounts,
+            routes,
+            topics,
+            store: records.then(Vec::new),
+        };
         let now = Tick::from_nanos(1_000_000_000);
         let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));
         Self { engine, now }

@@ -137,7 +137,7 @@ impl<const S: bool> World<S> {
             mounts,
             routes,
             topics,
-            records,
+            store: records.then(Vec::new),
         };
         let mut entropy = rng.fork();
         let entropy = Box::new(move || entropy.u128(..));

@@ -8,7 +8,7 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    contracts::store::Record,
+    contracts::store::record::Record,
     engine::{Engine, command::Command, event::Event, ports::Ports},
     ground::{
         id::{ConnId, TopicId},

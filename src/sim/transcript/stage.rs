@@ -62,6 +62,6 @@ pub(super) fn settings(
         mounts,
         routes: Vec::new(),
         topics,
-        records: false,
+        store: None,
     }
 }
