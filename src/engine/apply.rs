@@ -4,7 +4,7 @@ use super::{
     Engine, StateKey,
     command::Command,
     event::{Event, EventMask},
-    ledger::{Entry, Refusal},
+    ledger::{Entry, Filed, Refusal},
     peer::{Peer, Phase, SubRef},
     ports::Ports,
     settings::Mount,
@@ -434,11 +434,13 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     fn record(&mut self, mount: MountId, record: Record) {
         self.mounts[mount.index()].feeds_store = true;
-        let (ticket, weight, now) = (record.ticket, record.weight_bytes(), self.now.tick);
+        let filed = Filed { mount, ticket: record.ticket, awaited: record.awaited };
+        let (weight, now) = (record.weight_bytes(), self.now.tick);
+        self.mounts[mount.index()].awaited += usize::from(filed.awaited);
         let admitted = if self.store.is_some() { self.ledger.admit(weight) } else { Err(Refusal::NoStore) };
         let refusal = match admitted {
             Ok(()) if self.ports.send_record(record) => {
-                self.ledger.sent(mount, ticket, weight, now);
+                self.ledger.sent(filed, weight, now);
                 return;
             }
             // Its thread is gone, and will not come back.
@@ -446,7 +448,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             Err(refusal) => refusal,
         };
         self.stats.records_refused += 1;
-        self.ledger.refuse(mount, ticket, refusal, now);
+        self.ledger.refuse(filed, refusal, now);
     }
 
     /// The store has committed, or refused, all records that it has up to this ticket.
@@ -464,6 +466,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             *counter += 1;
             if let Some(mount) = entry.mount {
                 self.with_contract(mount, |contract, fx| contract.recorded(fx, entry.ticket, outcome));
+                self.settled(mount, entry.awaited);
             }
         }
         self.tidy();
@@ -479,6 +482,19 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         if let (Some(mount), Some(refusal)) = (entry.mount, entry.refused) {
             let why = self.ledger.error(refusal);
             self.with_contract(mount, |contract, fx| contract.recorded(fx, entry.ticket, Err(&why)));
+            self.settled(mount, entry.awaited);
+        }
+    }
+
+    /// A contract has been told what became of a record. While the server stops, its clients wait for no longer than it does.
+    fn settled(&mut self, mount: MountId, awaited: bool) {
+        if !awaited {
+            return;
+        }
+        let waiting = &mut self.mounts[mount.index()].awaited;
+        *waiting = waiting.saturating_sub(1);
+        if *waiting == 0 && self.last_words.is_some() {
+            self.stop_mount(mount);
         }
     }
 

@@ -23,6 +23,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let (mut partial, mut outbox, mut admitted, mut parked, mut live) = (0, 0, 0, 0, 0);
         let mut addresses = HashMap::new();
         let mut mounts = vec![0; self.mounts.len()];
+        for (index, mount) in self.mounts.iter().enumerate() {
+            let awaited = self.ledger.awaited(MountId(index as u16));
+            if mount.awaited != awaited {
+                return Err(format!(
+                    "{mount:?} waits for {} records, and {awaited} are on their way",
+                    mount.awaited
+                ));
+            }
+        }
         for (slot, peer) in self.peers.iter() {
             let fail = |what: String| Err(format!("{}: {what} in {:?}", peer.id, peer.phase));
             partial += peer.charged;

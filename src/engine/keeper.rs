@@ -98,6 +98,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 self.free_if_done(slot);
             }
             self.ledger.forget(id);
+            self.mounts[id.index()].awaited = 0;
             for topic in mem::take(&mut self.mounts[id.index()].topics) {
                 self.retire_topic(topic);
             }

@@ -19,12 +19,22 @@ pub(super) enum Refusal {
     GivenUp,
 }
 
+/// A record, as its contract made it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filed {
+    pub(super) mount: MountId,
+    pub(super) ticket: RecordTicket,
+    pub(super) awaited: bool,
+}
+
 /// One record whose contract has not been told what became of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     /// Whose contract is to be told; none when that has been built anew since.
     pub(super) mount: Option<MountId>,
     pub(super) ticket: RecordTicket,
+    /// Somebody waits for what becomes of it.
+    pub(super) awaited: bool,
     weight_bytes: usize,
     /// When the store got it.
     at: Tick,
@@ -89,8 +99,16 @@ impl Ledger {
     }
 
     /// The store has got a record that was admitted.
-    pub(super) fn sent(&mut self, mount: MountId, ticket: RecordTicket, weight_bytes: usize, at: Tick) {
-        self.waiting.push_back(Entry { mount: Some(mount), ticket, weight_bytes, at, refused: None });
+    pub(super) fn sent(&mut self, filed: Filed, weight_bytes: usize, at: Tick) {
+        let Filed { mount, ticket, awaited } = filed;
+        self.waiting.push_back(Entry {
+            mount: Some(mount),
+            ticket,
+            awaited,
+            weight_bytes,
+            at,
+            refused: None,
+        });
         self.held += 1;
         self.bytes += weight_bytes;
         self.full |= self.held == self.held_max || self.bytes == self.bytes_max;
@@ -98,8 +116,9 @@ impl Ledger {
 
     /// A record was refused. Its turn to be told comes behind those that the store has; at once if the store may never answer for those, or if as
     /// many wait already as the store may have.
-    pub(super) fn refuse(&mut self, mount: MountId, ticket: RecordTicket, why: Refusal, at: Tick) {
-        let entry = Entry { mount: Some(mount), ticket, weight_bytes: 0, at, refused: Some(why) };
+    pub(super) fn refuse(&mut self, filed: Filed, why: Refusal, at: Tick) {
+        let Filed { mount, ticket, awaited } = filed;
+        let entry = Entry { mount: Some(mount), ticket, awaited, weight_bytes: 0, at, refused: Some(why) };
         if self.held == 0 || self.given_up || self.waiting.len() - self.held >= self.held_max {
             self.refused.push_back(entry);
         } else {
@@ -205,6 +224,13 @@ impl Ledger {
         self.waiting.drain(..).count() + self.refused.drain(..).count()
     }
 
+    /// Records of a mount that somebody waits for, counted one by one. For the simulator.
+    #[cfg(test)]
+    pub(super) fn awaited(&self, mount: MountId) -> usize {
+        let all = self.waiting.iter().chain(&self.refused);
+        all.filter(|entry| entry.awaited && entry.mount == Some(mount)).count()
+    }
+
     /// What must hold between two calls. For the simulator.
     #[cfg(test)]
     pub(super) fn check(&self) -> Result<(), String> {
@@ -238,10 +264,11 @@ mod tests {
     /// Records, or is refused.
     fn record(ledger: &mut Ledger, ticket: u64, weight: usize, at: u64) -> Result<(), Refusal> {
         let (ticket, at) = (RecordTicket(ticket), second(at));
+        let filed = Filed { mount: MOUNT, ticket, awaited: true };
         let admitted = ledger.admit(weight);
         match admitted {
-            Ok(()) => ledger.sent(MOUNT, ticket, weight, at),
-            Err(why) => ledger.refuse(MOUNT, ticket, why, at),
+            Ok(()) => ledger.sent(filed, weight, at),
+            Err(why) => ledger.refuse(filed, why, at),
         }
         ledger.check().unwrap();
         admitted

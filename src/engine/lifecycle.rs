@@ -210,7 +210,11 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(super) fn stop_peer(&mut self, slot: u32) {
         let Some(peer) = self.peers.at_mut(slot) else { return };
         match &mut peer.phase {
-            Phase::Open(..) => {
+            &mut Phase::Open(mount, _) => {
+                if self.awaits_word(mount) {
+                    // It is not read meanwhile.
+                    return;
+                }
                 let reason = "the server is stopping";
                 self.begin_close(slot, CloseCode::GOING_AWAY, reason, CloseCause::Shutdown, false);
             }
@@ -225,6 +229,20 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             // What was promised to be kept open may hold the next request.
             Phase::Answering(_) => {}
             Phase::Closing { .. } | Phase::Draining { .. } | Phase::Over => {}
+        }
+    }
+
+    /// Whether the server stops, and the last words of this mount's contract depend on the store.
+    pub(super) fn awaits_word(&self, mount: MountId) -> bool {
+        self.last_words.is_some() && self.mounts[mount.index()].awaited > 0
+    }
+
+    /// The last words of a mount's contract are said: whoever waited for them is closed.
+    pub(super) fn stop_mount(&mut self, mount: MountId) {
+        for slot in 0..self.peers.extent() as u32 {
+            if self.peers.at(slot).is_some_and(|peer| peer.is_open() && peer.mount() == Some(mount)) {
+                self.stop_peer(slot);
+            }
         }
     }
 

@@ -50,7 +50,7 @@ use crate::{
         counters::Stats,
         foreign,
         id::{ConnId, MountId, TopicId},
-        limits::{DEADLINES_PER_TURN, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
+        limits::{DEADLINES_PER_TURN, LAST_WORDS_WAIT, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
         time::{Now, Tick},
     },
     hub::{board::Board, deadlines::Deadlines, outbox::Outbox, registry::TopicIds},
@@ -99,6 +99,8 @@ pub(crate) struct Engine<T, P> {
     stats: Stats,
     now: Now,
     stopping: bool,
+    /// While it stops: until when the last words of contracts that wait for the store are waited for.
+    last_words: Option<Tick>,
     /// See [`was_forced`](Self::was_forced).
     forced: bool,
 
@@ -170,6 +172,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             stats: Stats::default(),
             now,
             stopping: false,
+            last_words: None,
             peers: Slots::new(limits.connections_max() + REFUSAL_SLOTS),
             forced: false,
             admitted: 0,
@@ -333,7 +336,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             .min();
         let expiry = self.expiries.first().map(|&(at, _)| at);
         let store = self.ledger.gives_up_at();
-        [self.deadlines.next(), contracts, expiry, store].into_iter().flatten().min()
+        [self.deadlines.next(), contracts, expiry, store, self.last_words].into_iter().flatten().min()
     }
 
     /// Whether `run` has something to do right away.
@@ -346,7 +349,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             || self.board.fanning_out().is_some()
     }
 
-    /// The server stops: the contracts say their last words, everyone is closed with 1001.
+    /// The server stops: the contracts say their last words, everyone is closed with 1001. A contract that waits for the store, to say what it has
+    /// committed, is waited for so long.
     pub(crate) fn stop(&mut self) {
         if mem::replace(&mut self.stopping, true) {
             return;
@@ -354,6 +358,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         for index in 0..self.mounts.len() {
             self.with_contract(MountId(index as u16), |contract, fx| contract.shutdown(fx));
         }
+        self.last_words = Some(self.now.tick + LAST_WORDS_WAIT);
         for slot in 0..self.peers.extent() as u32 {
             if let Some(peer) = self.peers.at_mut(slot) {
                 // Readiness comes in turns; a request may be there that none has told of yet.
@@ -398,6 +403,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.outbound.abandon(&mut self.stats, |slot| freed.push(slot));
         self.release(freed);
         self.stats.records_unanswered += self.ledger.abandon() as u64;
+        self.mounts.iter_mut().for_each(|mount| mount.awaited = 0);
         self.stats.commands_stale += self.abandon_held() as u64;
         self.gauge();
     }
@@ -427,6 +433,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         {
             self.forget_expiry(id);
             self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Expired);
+        }
+        if self.last_words.is_some_and(|until| until <= self.now.tick) {
+            self.last_words = None;
+            for index in 0..self.mounts.len() {
+                self.stop_mount(MountId(index as u16));
+            }
         }
         for index in 0..self.mounts.len() {
             let id = MountId(index as u16);

@@ -72,9 +72,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Whether connections of this mount must not be read for now, and its contract not be told what can wait.
     pub(super) fn must_pause(&self, mount: MountId) -> bool {
-        let awaits_host = self.awaits_host(mount);
+        let waits = self.awaits_host(mount) || self.awaits_word(mount);
         let mount = &self.mounts[mount.index()];
-        awaits_host || (mount.feeds_store && self.ledger.pauses())
+        waits || (mount.feeds_store && self.ledger.pauses())
     }
 
     /// Whether connections may be read that have waited for their mount.

@@ -64,6 +64,8 @@ pub(crate) struct Mount {
     pub(crate) feeds_host: bool,
     /// It has recorded something, so it must pause when the store does not keep up.
     pub(crate) feeds_store: bool,
+    /// Records that its contract waits for.
+    pub(crate) awaited: usize,
     /// The topics it declared.
     pub(crate) topics: Vec<TopicId>,
     /// Connections that are not read because it must pause, in the order in which that began; and some that are gone.
@@ -83,6 +85,7 @@ impl Mount {
             deadline: None,
             feeds_host: false,
             feeds_store: false,
+            awaited: 0,
             topics: Vec::new(),
             paused: VecDeque::new(),
             held: VecDeque::new(),

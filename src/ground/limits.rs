@@ -280,6 +280,8 @@ pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// How long a store may take to answer for a batch, before records are refused and those who make them are read again.
 pub(crate) const STORE_WAIT: Duration = Duration::from_secs(10);
 
+/// How long a stop keeps clients open whose contract waits for the store, so as to tell them what it has committed.
+pub(crate) const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 /// How much longer than its timeout a stop waits for the loop to say that it has ended.
 pub(crate) const SPARE_STOP_TIME: Duration = Duration::from_millis(500);
 /// How long a stop waits for a thread to return once it has nothing left to do; a store may be at a disk.

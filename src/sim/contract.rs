@@ -10,7 +10,7 @@ use crate::{
         admission::Admission,
         contract::{Contract, Hello, Setup, SnapshotMessages},
         effects::{Effects, EventClass},
-        store::StoreError,
+        store::{StoreError, record::RecordBody},
     },
     ground::{
         close::{CloseCode, Closed},
@@ -239,7 +239,8 @@ impl Actor {
     fn record(&mut self, fx: &mut Effects) {
         let size = self.rng.usize(0..300);
         let poison = size > 0 && self.rng.u8(0..12) == 0;
-        let ticket = fx.record("stream", "key", &vec![if poison { POISON } else { 7 }; size]);
+        let body = RecordBody::custom("stream", "key", vec![if poison { POISON } else { 7 }; size]);
+        let ticket = if self.rng.bool() { fx.file_now(body) } else { fx.file(body) };
         let mut journal = open(&self.journal);
         journal.tickets.entry(self.mount).or_default().push_back(ticket);
         if poison {

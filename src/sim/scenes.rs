@@ -7,6 +7,7 @@ use crate::{
         contract::{Contract, Hello, Setup, SnapshotMessages},
         effects::{Effects, EventClass, Lane},
         route::RouteContext,
+        store::{StoreError, record::RecordBody},
     },
     engine::{
         Engine,
@@ -20,12 +21,13 @@ use crate::{
     ground::{
         close::{CloseCode, Closed},
         frame::Message,
-        id::{ConnId, MountId, TopicId},
-        limits::{Limits, PRIVATE_UNITS_PER_TURN, RESUMES_PER_TURN},
+        id::{ConnId, MountId, RecordTicket, TopicId},
+        limits::{LAST_WORDS_WAIT, Limits, PRIVATE_UNITS_PER_TURN, RESUMES_PER_TURN},
         time::{Now, Tick, Wall},
     },
     hub::topic::{SnapshotSource, Topic},
     wire::{
+        control::close_frame,
         pattern::Pattern,
         request::{Method, Request},
         response::{Pulled, Response},
@@ -142,6 +144,26 @@ impl<F: FnMut(&mut Effects, Told<'_>) + Send> Contract for Scripted<F> {
     fn snapshot(&mut self, _: Now, _: TopicId, _: Placing, out: &mut SnapshotMessages) {
         self.1 += 1;
         out.push(&format!("snapshot {}", self.1));
+    }
+}
+
+/// Keeps what it is told, at the latest when it must go, and says when that is done.
+struct Keeper(Option<ConnId>);
+
+impl Contract for Keeper {
+    fn message(&mut self, fx: &mut Effects, peer: ConnId, _: Message<'_>) {
+        self.0 = Some(peer);
+        fx.file_now(RecordBody::custom("stream", "key", []));
+    }
+
+    fn recorded(&mut self, fx: &mut Effects, _: RecordTicket, outcome: Result<(), &StoreError>) {
+        if let (Some(peer), Ok(())) = (self.0, outcome) {
+            fx.send(peer, "kept");
+        }
+    }
+
+    fn shutdown(&mut self, fx: &mut Effects) {
+        fx.file(RecordBody::custom("stream", "last", []));
     }
 }
 
@@ -587,6 +609,38 @@ fn those_who_leave_while_they_are_paused_are_forgotten_in_time() {
         assert!(guest.is_gone());
     }
     assert_eq!((stage.engine.stats().messages_in, stage.engine.stats().pauses), (1, 1 + 600));
+}
+
+/// Who waits for what the store has committed hears of it before the goodbye, and everyone else is not kept waiting for that.
+#[test]
+fn last_words_wait_for_the_store_and_not_for_ever() {
+    for answers in [true, false] {
+        let mut stage = Stage::new(
+            Limits::default(),
+            vec![Box::new(|_: &mut Setup<'_>| Keeper(None)), scripted(|_, _| {})],
+        );
+        let (waits, other) = (stage.open(0), stage.open(1));
+        stage.say(&waits, "keep");
+        stage.engine.begin(at(stage.now));
+        stage.engine.stop();
+        stage.settle();
+        let goodbye = close_frame(CloseCode::GOING_AWAY, "the server is stopping");
+        assert_eq!(other.take(), goodbye.as_slice());
+        stage.say(&waits, "more");
+        assert!(waits.take().is_empty(), "it is neither read nor closed");
+        let mut heard = Vec::<u8>::new();
+        if answers {
+            // What is filed without anybody waiting for it is not waited for.
+            stage.engine.begin(at(stage.now));
+            stage.engine.recorded(RecordTicket(1), Ok(()));
+            stage.settle();
+            heard.extend(b"\x81\x04kept");
+        } else {
+            stage.wait(LAST_WORDS_WAIT);
+        }
+        heard.extend(goodbye.as_slice());
+        assert_eq!(waits.take(), heard, "answers: {answers}");
+    }
 }
 
 /// As many commands are held as may wait in the mailbox: then all wait there, and are taken when the host has read.
