@@ -6,6 +6,7 @@ use crate::{
         close::Closed,
         id::{ConnId, MountId},
         limits::CLIENT_PATH_MAX,
+        text::cut,
     },
     hub::identity::Identity,
     wire::owned::OwnedRequest,
@@ -72,11 +73,9 @@ pub struct Client {
 
 impl Client {
     pub(crate) fn of(hello: &Hello<'_>) -> Self {
-        let path = hello.request.path();
-        let cut = (0..=path.len().min(CLIENT_PATH_MAX)).rev().find(|&at| path.is_char_boundary(at));
         Self {
             peer: hello.request.peer(),
-            path: path[..cut.unwrap_or(0)].into(),
+            path: cut(hello.request.path(), CLIENT_PATH_MAX).into(),
             identity: hello.identity.clone(),
             subprotocol: hello.subprotocol.map(Into::into),
         }

@@ -7,4 +7,5 @@ pub(crate) mod foreign;
 pub(crate) mod frame;
 pub(crate) mod id;
 pub(crate) mod limits;
+pub(crate) mod text;
 pub(crate) mod time;

@@ -11,6 +11,7 @@ use crate::{
         frame::Payload,
         id::{ConnId, MountId, TopicId},
         limits::CLOSE_REASON_MAX,
+        text::cut,
     },
     hub::topic::{SnapshotSource, Topic},
     runtime::{
@@ -151,8 +152,7 @@ impl Handle {
                 "a close code that may not be sent: 1000, 1001, 1008 and 4000 to 4999 are good choices",
             ));
         }
-        let cut = (0..=reason.len().min(CLOSE_REASON_MAX)).rev().find(|&at| reason.is_char_boundary(at));
-        let reason = reason[..cut.unwrap_or(0)].into();
+        let reason = cut(reason, CLOSE_REASON_MAX).into();
         self.push(Command::Close { conn, code, reason }, |_| Some(()))
     }
 

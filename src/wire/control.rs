@@ -1,6 +1,6 @@
 //! Control frames from the server: short, whole, and held inline.
 
-use crate::ground::{close::CloseCode, frame::Opcode, limits::CLOSE_REASON_MAX};
+use crate::ground::{close::CloseCode, frame::Opcode, limits::CLOSE_REASON_MAX, text::cut};
 
 /// The longest payload of a control frame (RFC 6455, 5.5).
 pub(crate) const CONTROL_PAYLOAD_MAX: usize = 125;
@@ -57,9 +57,8 @@ pub(crate) fn close_frame(code: CloseCode, reason: &str) -> ControlFrame {
     if CloseCode::new(code.get()).is_none() {
         return ControlFrame::new(Opcode::Close, &[]);
     }
-    let cut = (0..=reason.len().min(CLOSE_REASON_MAX)).rev().find(|&at| reason.is_char_boundary(at));
-    let reason = &reason.as_bytes()[..cut.unwrap_or(0)];
-    ControlFrame::new(Opcode::Close, &[&code.get().to_be_bytes(), reason])
+    let reason = cut(reason, CLOSE_REASON_MAX);
+    ControlFrame::new(Opcode::Close, &[&code.get().to_be_bytes(), reason.as_bytes()])
 }
 
 /// A ping frame; of the payload at most [`CONTROL_PAYLOAD_MAX`] bytes are sent.

@@ -2,9 +2,8 @@
 
 use super::{Settings, fragments::slot};
 use crate::{
-    ground::limits::QUOTE_BYTES_MAX,
     hub::tags::scan::TagScan,
-    wire::{request::Request, response::Response},
+    wire::{json::object::quoted, request::Request, response::Response},
 };
 use std::{collections::HashMap, time::Duration};
 
@@ -77,9 +76,7 @@ fn slots(codes: &str, scan: &TagScan) -> Result<Box<[u32]>, Response> {
 }
 
 fn refused(name: &str, expected: &str, given: &str) -> Response {
-    let cut = (0..=given.len().min(QUOTE_BYTES_MAX)).rev().find(|&at| given.is_char_boundary(at));
-    let given = &given[..cut.unwrap_or(0)];
-    Response::text(400, format!("{name} must be {expected}; not \"{given}\"\n"))
+    Response::text(400, format!("{name} must be {expected}; not {}\n", quoted(given)))
 }
 
 #[cfg(test)]

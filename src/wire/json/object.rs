@@ -1,7 +1,10 @@
 //! A client's message: an object of which some fields are read.
 
 use super::check::{JsonFault, check, too_deep_at, words};
-use crate::ground::limits::{JSON_DEPTH_MAX, QUOTE_BYTES_MAX};
+use crate::ground::{
+    limits::{JSON_DEPTH_MAX, QUOTE_BYTES_MAX},
+    text::cut,
+};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
@@ -121,9 +124,8 @@ fn kind(raw: &str) -> &'static str {
 
 /// A client's own words, to be quoted in an error: cut, if they are long.
 pub(crate) fn quoted(text: &str) -> String {
-    let cut = (0..=text.len().min(QUOTE_BYTES_MAX)).rev().find(|&at| text.is_char_boundary(at));
-    let cut = &text[..cut.unwrap_or(0)];
-    if cut.len() < text.len() { format!("\"{cut}...\"") } else { format!("\"{cut}\"") }
+    let shown = cut(text, QUOTE_BYTES_MAX);
+    if shown.len() < text.len() { format!("\"{shown}...\"") } else { format!("\"{shown}\"") }
 }
 
 /// Keeps the text of the values it has names for, and walks over the others.
