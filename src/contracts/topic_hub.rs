@@ -24,7 +24,7 @@ use crate::{
     },
 };
 use config::{HubRefuse, HubResend, TopicClass, TopicHubConfig, host_name};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// See the module.
 #[derive(Debug)]
@@ -219,7 +219,7 @@ impl Hub {
         let interval = self.config.ping_interval.filter(|_| !self.peers.is_empty());
         self.next_ping = interval.map(|interval| match self.next_ping {
             Some(at) => at,
-            None => next_multiple(self.started, interval, now),
+            None => now.next_beat(self.started, interval),
         });
         let quiet = (0..self.topics.len()).filter_map(|at| self.quiet_due(fx, at));
         let due = quiet.chain(self.next_ping).min();
@@ -235,12 +235,6 @@ impl Refusal {
             Self::Stopping => "Server is shutting down",
         }
     }
-}
-
-/// The first multiple of `interval` after `start` that is later than `now`.
-fn next_multiple(start: Tick, interval: Duration, now: Tick) -> Tick {
-    let into = now.since(start).as_nanos() % interval.as_nanos();
-    now + (interval - Duration::from_nanos(into as u64))
 }
 
 /// What a client's message is answered with.
@@ -277,15 +271,6 @@ mod tests {
         hub::identity::Identity,
         wire::{owned::OwnedRequest, request::Method},
     };
-
-    #[test]
-    fn pings_keep_their_beat() {
-        let (start, second) = (Tick::from_nanos(5), Duration::from_secs(1));
-        let at = |nanos| next_multiple(start, second, Tick::from_nanos(nanos)).as_nanos();
-        assert_eq!(at(5), 1_000_000_005);
-        assert_eq!(at(1_000_000_004), 1_000_000_005);
-        assert_eq!(at(1_000_000_005), 2_000_000_005);
-    }
 
     /// A deadline that nobody needs would wake the loop for nothing.
     #[test]

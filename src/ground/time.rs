@@ -28,6 +28,13 @@ impl Tick {
     pub const fn since(self, earlier: Tick) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// The first multiple of `period` since `start` that is later than this: the next beat of what keeps a rhythm.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn next_beat(self, start: Tick, period: Duration) -> Tick {
+        let into = self.since(start).as_nanos() % period.as_nanos().max(1);
+        self + (period - Duration::from_nanos(into as u64))
+    }
 }
 
 impl Add<Duration> for Tick {
@@ -129,6 +136,16 @@ pub struct Now {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "contracts")]
+    #[test]
+    fn a_rhythm_keeps_its_beat() {
+        let (start, second) = (Tick::from_nanos(5), Duration::from_secs(1));
+        let after = |nanos| Tick::from_nanos(nanos).next_beat(start, second).as_nanos();
+        assert_eq!(after(5), 1_000_000_005);
+        assert_eq!(after(1_000_000_004), 1_000_000_005);
+        assert_eq!(after(1_000_000_005), 2_000_000_005);
+    }
 
     #[test]
     fn wall_prints_iso() {

@@ -29,13 +29,12 @@ use crate::{
         tags::scan::{Staleness, TagScan},
         topic::{Lag, Placing, SnapshotSource, Topic},
     },
-    wire::{json::object::Object, response::Response},
+    wire::{answer::fault, json::object::Object, response::Response},
 };
 use std::{
     collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 /// See the module.
@@ -46,6 +45,8 @@ pub(super) struct Monitor {
     began: Tick,
     views: Vec<Option<View>>,
     view_of: HashMap<ConnId, usize>,
+    /// Who was let in last, and to which view: it is opened next.
+    admitted: Option<(ConnId, usize)>,
     /// What `connection_status` says to all goes through a topic of its own, so that no view's lag can lose it; there once there is a view.
     words: Option<TopicId>,
     fragments: Fragments,
@@ -66,6 +67,7 @@ impl Monitor {
             began: now.tick,
             views: Vec::new(),
             view_of: HashMap::new(),
+            admitted: None,
             words: None,
             fragments: Fragments::new(now.wall),
             seen: 0,
@@ -157,35 +159,15 @@ impl Monitor {
             if view.clients == 0 || view.next > now.tick {
                 continue;
             }
+            match view.wish.pace {
+                Pace::Every(period) => view.next = now.tick.next_beat(self.began, period),
+                Pace::OnChange(min_interval) if !view.pending.is_empty() => {
+                    view.next = now.tick + min_interval
+                }
+                Pace::OnChange(_) => {}
+            }
             let (fragments, out) = (&mut self.fragments, &mut self.message);
-            if view.wish.changes {
-                match view.wish.pace {
-                    Pace::Every(period) => view.next = next_tick(self.began, period, now.tick),
-                    Pace::OnChange(min_interval) if !view.pending.is_empty() => {
-                        view.next = now.tick + min_interval;
-                    }
-                    Pace::OnChange(_) => {}
-                }
-                if view.pending.is_empty() {
-                    continue;
-                }
-                let changed = view.pending.iter().filter_map(|&slot| scan.at(slot));
-                messages::changes(
-                    now.wall,
-                    view.seq + 1,
-                    |out| messages::list(changed, fragments, scan.looks(), out),
-                    out,
-                );
-                if out.len() > view.message_max {
-                    outgrown.push(index);
-                    continue;
-                }
-                view.seq += 1;
-                view.told();
-            } else {
-                if let Pace::Every(period) = view.wish.pace {
-                    view.next = next_tick(self.began, period, now.tick);
-                }
+            if !view.wish.changes {
                 let all = messages::select(&scan, view.wish.equipment.as_deref());
                 messages::status(
                     now.wall,
@@ -193,10 +175,20 @@ impl Monitor {
                     |out| messages::list(all, fragments, scan.looks(), out),
                     out,
                 );
-                if out.len() > view.message_max {
-                    outgrown.push(index);
-                    continue;
-                }
+            } else if !view.pending.is_empty() {
+                let changed = view.pending.iter().filter_map(|&slot| scan.at(slot));
+                let changed = |out: &mut String| messages::list(changed, fragments, scan.looks(), out);
+                messages::changes(now.wall, view.seq + 1, changed, out);
+            } else {
+                continue;
+            }
+            if out.len() > view.message_max {
+                outgrown.push(index);
+                continue;
+            }
+            if view.wish.changes {
+                view.seq += 1;
+                view.told();
             }
             fx.publish(view.topic, out.as_str());
         }
@@ -305,27 +297,24 @@ impl Monitor {
         let bytes: usize = all.map(|view| self.fragments.of(&view, scan.looks()).len() + 1).sum();
         bytes + bytes / 2 + MONITOR_MESSAGE_SPARE
     }
-
-    fn wish(&self, hello: &Hello<'_>) -> Result<Wish, Response> {
-        Wish::of(hello.request, &self.settings, &lock(&self.scan))
-    }
 }
 
 impl Contract for Monitor {
-    fn admit(&mut self, fx: &mut Effects, _: ConnId, hello: &Hello<'_>) -> Result<Admission, Response> {
+    fn admit(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) -> Result<Admission, Response> {
         // Equipment that was declared a moment ago may be asked for, and is to be shown as it is.
         if fx.now().tick >= self.seen_at + MONITOR_LOOK_SHARED {
             self.look(fx);
         }
-        let wish = self.wish(hello)?;
+        let wish = Wish::of(hello.request, &self.settings, &lock(&self.scan))?;
         let view = self.view(fx, wish);
+        self.admitted = view.as_ref().ok().map(|&index| (peer, index));
         self.arm(fx);
         view.map(|_| Admission::new())
     }
 
-    fn opened(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) {
-        let view = self.wish(hello).and_then(|wish| self.view(fx, wish));
-        let Some((index, view)) = view.ok().and_then(|index| Some((index, self.views[index].as_mut()?)))
+    fn opened(&mut self, fx: &mut Effects, peer: ConnId, _: &Hello<'_>) {
+        let admitted = self.admitted.take().filter(|(conn, _)| *conn == peer);
+        let Some((index, view)) = admitted.and_then(|(_, index)| Some((index, self.views[index].as_mut()?)))
         else {
             // What was promised at the admission is there still, so this does not come about.
             fx.close(peer, CloseCode::TRY_AGAIN, "the view is gone; try again");
@@ -335,7 +324,7 @@ impl Contract for Monitor {
             // What nobody was told of is in the snapshot.
             view.told();
             view.next = match view.wish.pace {
-                Pace::Every(period) => next_tick(self.began, period, fx.now().tick),
+                Pace::Every(period) => fx.now().tick.next_beat(self.began, period),
                 Pace::OnChange(_) => fx.now().tick,
             };
         }
@@ -448,13 +437,6 @@ pub(super) fn lock(scan: &Mutex<TagScan>) -> MutexGuard<'_, TagScan> {
     scan.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The first multiple of `period` since `began` that is after `now`.
-fn next_tick(began: Tick, period: Duration, now: Tick) -> Tick {
-    let period = period.as_nanos().max(1) as u64;
-    let periods = now.since(began).as_nanos() as u64 / period + 1;
-    began + Duration::from_nanos(periods.saturating_mul(period))
-}
-
-fn busy(why: &'static str) -> Response {
-    Response::text(503, format!("{why}\n")).with_header("Retry-After", "5")
+fn busy(why: &str) -> Response {
+    fault(503, why, &[("Retry-After", "5")])
 }
