@@ -9,15 +9,15 @@ use std::{borrow::Cow, fmt};
 /// ```
 /// let yes = andon::Admission::new().with_header("Set-Cookie", "seen=1; HttpOnly; SameSite=Strict");
 /// ```
-#[derive(Default)]
 pub struct Admission {
-    answer: Option<Response>,
+    /// Its headers go with the 101; the rest of it is not looked at.
+    answer: Response,
 }
 
 impl Admission {
     /// Let in.
     pub fn new() -> Self {
-        Self::default()
+        Self { answer: Response::new(200) }
     }
 
     /// With one more header in the 101 answer, as [`Response::with_header`]. `Upgrade` and `Sec-WebSocket-*` are the server's own.
@@ -30,23 +30,27 @@ impl Admission {
         let name = name.into();
         let own = name.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("sec-websocket-"))
             || name.eq_ignore_ascii_case("upgrade");
-        let mut answer = self.answer.take().unwrap_or_else(|| Response::new(200));
         if own {
             log::warn!("the header {name} of an upgrade is the server's own: left out");
-            answer.headers_dropped = answer.headers_dropped.saturating_add(1);
+            self.answer.headers_dropped = self.answer.headers_dropped.saturating_add(1);
         } else {
-            answer = answer.with_header(name, value);
+            self.answer = self.answer.with_header(name, value);
         }
-        self.answer = Some(answer);
         self
     }
 
     pub(crate) fn headers_dropped(&self) -> u64 {
-        self.answer.as_ref().map_or(0, |answer| answer.headers_dropped.into())
+        self.answer.headers_dropped.into()
     }
 
     pub(crate) fn headers(&self) -> &[(Cow<'static, str>, Cow<'static, str>)] {
-        self.answer.as_ref().map_or(&[], |answer| &answer.headers)
+        &self.answer.headers
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

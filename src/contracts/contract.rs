@@ -231,7 +231,6 @@ impl<'a> Setup<'a> {
 pub struct SnapshotMessages {
     /// Encoded frames.
     pub(crate) bytes: Vec<u8>,
-    count: usize,
 }
 
 impl SnapshotMessages {
@@ -240,14 +239,9 @@ impl SnapshotMessages {
         Self::default()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.bytes.is_empty()
     }
 
     /// The messages, for tests of contracts.
@@ -262,6 +256,5 @@ impl SnapshotMessages {
         let header = Header::new(message.opcode(), payload.len());
         self.bytes.extend_from_slice(header.as_slice());
         self.bytes.extend_from_slice(payload);
-        self.count += 1;
     }
 }
