@@ -3,6 +3,7 @@
 //! A [`Stage`](stage::Stage) knows one contract: its settings, what its host can do and is told. The [`runner`] does the rest, with
 //! the real engine in virtual time, so that routing, upgrades, frames and close codes are the real ones.
 
+mod depot;
 mod equipment_monitor;
 mod guest;
 mod pipe;

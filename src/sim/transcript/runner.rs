@@ -1,6 +1,7 @@
 //! Runs a transcript against the engine.
 
 use super::{
+    depot::Depot,
     guest::{Guest, Heard},
     pipe::PipeEnd,
     script::{Action, Expected, parse},
@@ -31,6 +32,7 @@ const START_WALL_MS: i64 = 1_700_000_000_000;
 #[derive(Debug, Default)]
 struct RunnerPorts {
     events: VecDeque<Event>,
+    depot: Depot,
 }
 
 impl Ports for RunnerPorts {
@@ -42,8 +44,9 @@ impl Ports for RunnerPorts {
         Ok(())
     }
     fn want_event_room(&mut self) {}
-    fn send_record(&mut self, _: Record) -> bool {
-        false
+    fn send_record(&mut self, record: Record) -> bool {
+        self.depot.take(record);
+        true
     }
 }
 
@@ -61,16 +64,30 @@ struct Runner<'s> {
 /// Runs the transcript `text`; an error begins with its line.
 pub(super) fn run(text: &str, stage: &mut dyn Stage) -> Result<(), String> {
     let script = parse(text)?;
+    let (mut ports, mut has_store) = (RunnerPorts::default(), false);
     for (line, name, value) in &script.givens {
-        stage.given(name, value).map_err(|why| format!("{line}: given {name} = {value}: {why}"))?;
+        let given = match (name.as_str(), value.as_str()) {
+            ("store", "there") => {
+                has_store = true;
+                Ok(())
+            }
+            ("store", _) => Err("there, or not given".into()),
+            ("records", _) => ports.depot.given(value),
+            _ => stage.given(name, value),
+        };
+        given.map_err(|why| format!("{line}: given {name} = {value}: {why}"))?;
     }
-    let settings = stage.settings().map_err(|why| format!("1: {why}"))?;
+    let mut settings = stage.settings().map_err(|why| format!("1: {why}"))?;
+    if has_store {
+        // What it knows of earlier runs is the stage's affair.
+        settings.store.get_or_insert_default();
+    }
     let mut last = 0;
     let entropy = move || {
         last += 1;
         last
     };
-    let engine = Engine::new(settings, RunnerPorts::default(), Box::new(entropy), now(START));
+    let engine = Engine::new(settings, ports, Box::new(entropy), now(START));
     let mut runner = Runner {
         topics: engine.host_topics().to_vec(),
         stage,
@@ -134,6 +151,13 @@ impl Runner<'_> {
         for _ in 0..TURNS_MAX {
             self.engine.begin(now(self.now));
             let mut busy = false;
+            while let Some(answer) = self.engine.ports_mut().depot.answer() {
+                if let Some(record) = &answer.shown {
+                    self.told.push_back((self.now, self.stage.record(record)));
+                }
+                self.engine.recorded(answer.ticket, answer.outcome.as_ref().copied());
+                busy = true;
+            }
             for (guest, id) in self.guests.values_mut() {
                 let mut pipe = guest.pipe.borrow_mut();
                 let (readable, writable) =
@@ -207,6 +231,13 @@ impl Runner<'_> {
             }
             Action::Host { words, refused } => self.host(words, refused.as_deref()),
             Action::Event { words, json } => self.expect_event(words, json.as_deref()),
+            Action::Store { words } => {
+                if let Some(why) = self.engine.ports_mut().depot.told(words)? {
+                    self.engine.begin(now(self.now));
+                    self.engine.store_down(why.into());
+                }
+                self.settle()
+            }
             Action::ServerStops => {
                 self.engine.begin(now(self.now));
                 self.engine.stop();

@@ -49,6 +49,10 @@ pub(super) enum Action {
         words: String,
         json: Option<String>,
     },
+    /// What the store does from now on.
+    Store {
+        words: String,
+    },
     ServerStops,
     Quiet,
 }
@@ -129,6 +133,9 @@ fn action(text: &str) -> Option<Action> {
             None => (does, None),
         };
         return Some(Action::Host { words: words.trim().to_owned(), refused });
+    }
+    if let Some(words) = text.strip_prefix("store ") {
+        return Some(Action::Store { words: words.trim().to_owned() });
     }
     match text {
         "server stops" => return Some(Action::ServerStops),

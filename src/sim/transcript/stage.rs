@@ -1,7 +1,7 @@
 //! What a transcript's contract needs around it.
 
 use crate::{
-    contracts::contract::ContractFactory,
+    contracts::{contract::ContractFactory, store::record::Record},
     engine::{
         command::Command,
         event::{Event, EventMask},
@@ -30,6 +30,11 @@ pub(super) trait Stage {
 
     /// What the host is told, in words, which may end with JSON.
     fn event(&self, event: &Event) -> String;
+
+    /// What was committed, in words, which may end with JSON.
+    fn record(&self, record: &Record) -> String {
+        format!("record {:?}", record.body)
+    }
 }
 
 /// The engine's settings for contracts at their patterns.

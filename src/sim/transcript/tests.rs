@@ -11,12 +11,16 @@ use crate::{
     contracts::{
         contract::{Contract, Setup},
         effects::{Effects, EventClass},
+        store::{
+            StoreError,
+            record::{Record, RecordBody},
+        },
         told::EventBody,
     },
     engine::{command::Command, event::Event, settings::Settings},
     ground::{
         frame::Message,
-        id::{ConnId, TopicId},
+        id::{ConnId, RecordTicket, TopicId},
         limits::Limits,
     },
 };
@@ -140,6 +144,7 @@ impl Contract for Parrot {
                 self.waiting.push(peer);
                 fx.arm(Some(fx.now().tick + Duration::from_secs(1)));
             }
+            Message::Text("note") => drop(fx.record("notes", "parrot", b"{}")),
             Message::Text("tell") => fx.event(EventClass::Notice, 0, None, r#"it said {"n":1}"#),
             Message::Text(text) => fx.send(peer, text),
             Message::Binary(bytes) => fx.send(peer, &format!("{} bytes", bytes.len())),
@@ -154,6 +159,11 @@ impl Contract for Parrot {
 
     fn command(&mut self, fx: &mut Effects, _: Box<dyn Any + Send>) {
         fx.event(EventClass::Notice, 0, None, "heard");
+    }
+
+    fn recorded(&mut self, fx: &mut Effects, _: RecordTicket, outcome: Result<(), &StoreError>) {
+        let words = outcome.map_or_else(|why| why.to_string(), |()| "noted".into());
+        fx.event(EventClass::Notice, 0, None, words.as_str());
     }
 }
 
@@ -185,6 +195,15 @@ impl Stage for ParrotStage {
         match event {
             Event::Contract { body: EventBody::Custom(payload), .. } => {
                 String::from_utf8_lossy(payload.as_message().as_bytes()).into_owned()
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn record(&self, record: &Record) -> String {
+        match &record.body {
+            RecordBody::Custom { key, payload, .. } => {
+                format!("record {key} {}", String::from_utf8_lossy(payload))
             }
             other => format!("{other:?}"),
         }
@@ -230,6 +249,46 @@ fn what_is_true_passes() {
         @2000  E connects /parrot
         @2000  E closes 1001 the server is stopping
         @2000  F connects /nothing -> 503"#,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_store_does_what_it_is_told() {
+    parrot(
+        r#"given store = there
+        given records = shown
+        @0     A connects /parrot
+        @0     A > raw: note
+        @0     ! record parrot {}
+        @0     ! noted
+        @10    store waits
+        @10    A > raw: note
+        @10    A > raw: note
+        @10    A > raw: note
+        @20    store fails 1
+        @20    ! the store refused: it fails
+        @30    store commits 1
+        @30    ! record parrot {}
+        @30    ! noted
+        @40    store commits
+        @40    ! record parrot {}
+        @40    ! noted
+        @50    store fails
+        @50    A > raw: note
+        @50    ! the store refused: it fails
+        @60    store is down
+        @60    A > raw: note
+        @10070 A > raw: note
+        @10070 ! the store is down: it is down
+        @10080 store commits
+        @10080 ! record parrot {}
+        @10080 ! noted"#,
+    )
+    .unwrap();
+    parrot(
+        "@0 A connects /parrot\n@0 A > raw: note\n\
+         @0 ! the store refused: the server was started without a store",
     )
     .unwrap();
 }
@@ -281,7 +340,15 @@ fn whatever_is_wrong_fails_with_its_line() {
         ("@0 host whistles\n@0 ! heard {}", 3, "other words"),
         ("given colour = red", 2, "no such setting"),
         ("@0 A > {}", 2, "has not connected"),
+        (
+            "given store = there\ngiven records = shown\n@0 A connects /parrot\n@0 A > raw: note\n@0 ! noted",
+            6,
+            "record",
+        ),
         // Not understood.
+        ("given store = here", 2, "there, or not given"),
+        ("given records = seen", 2, "shown or hidden"),
+        ("@0 store sleeps", 2, "sleeps"),
         ("@5 quiet\n@4 quiet", 3, "earlier"),
         ("@0 A wonders", 2, "not understood"),
         ("whatever", 2, "neither"),
