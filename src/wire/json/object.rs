@@ -100,8 +100,31 @@ impl<'a, const N: usize> Object<'a, N> {
             .ok_or_else(|| Fault::of_field(name, format!("\"{name}\" is missing: a string is expected")))
     }
 
+    /// A field that is a whole number, if it is there and not null.
+    pub(crate) fn integer(&self, name: &'static str) -> Result<Option<i64>, Fault> {
+        match self.raw(name) {
+            None | Some("null") => Ok(None),
+            Some(raw) if kind(raw) != "a number" => Err(Fault::expected(name, "a whole number", raw)),
+            Some(raw) => raw.parse().map(Some).map_err(|_| {
+                Fault::of_field(name, format!("\"{name}\" must be a whole number, not {}", quoted(raw)))
+            }),
+        }
+    }
+
+    /// Fields of a field that is an object; all of them are missing where it is, or is null.
+    pub(crate) fn object<const M: usize>(
+        &self,
+        name: &'static str,
+        names: [&'static str; M],
+    ) -> Result<Object<'a, M>, Fault> {
+        match self.raw(name) {
+            None | Some("null") => Ok(Object { names, raws: [None; M] }),
+            Some(raw) if kind(raw) != "an object" => Err(Fault::expected(name, "an object", raw)),
+            Some(raw) => Object::read(raw, names),
+        }
+    }
+
     /// A field that is a number, if it is there, digit for digit.
-    #[allow(dead_code, reason = "for contracts that echo timestamps")]
     pub(crate) fn number(&self, name: &'static str) -> Result<Option<&'a str>, Fault> {
         match self.raw(name) {
             Some(raw) if kind(raw) != "a number" => Err(Fault::expected(name, "a number", raw)),

@@ -95,6 +95,23 @@ fn strings_are_borrowed_unless_escaped() {
 }
 
 #[test]
+fn whole_numbers_and_objects_are_read_out_of_objects() {
+    let text = r#"{"a":-7,"b":1.0,"c":"1","d":null,"e":9223372036854775808,"f":{"g":{"h":1}},"i":[]}"#;
+    let object = Object::read(text, ["a", "b", "c", "d", "e", "f", "i", "none"]).unwrap();
+    assert_eq!(object.integer("a"), Ok(Some(-7)));
+    assert_eq!((object.integer("d"), object.integer("none")), (Ok(None), Ok(None)));
+    for (name, why) in [("b", "not \"1.0\""), ("c", "not a string"), ("e", "not \"9223372036854775808\"")] {
+        let fault = object.integer(name).unwrap_err();
+        assert_eq!(fault.field, Some(name));
+        assert!(fault.message.contains("a whole number") && fault.message.contains(why), "{fault:?}");
+    }
+    assert_eq!(object.object("f", ["g"]).unwrap().raw("g"), Some(r#"{"h":1}"#));
+    assert_eq!(object.object("none", ["g"]).unwrap().raw("g"), None);
+    assert_eq!(object.object("d", ["g"]).unwrap().raw("g"), None);
+    assert_eq!(object.object("i", ["g"]).unwrap_err().message, "\"i\" must be an object, not an array");
+}
+
+#[test]
 fn quotes_of_a_client_are_cut() {
     assert_eq!(quoted("short"), "\"short\"");
     let long = quoted(&"é".repeat(100));
