@@ -6,7 +6,7 @@ use crate::{
         close::CloseCode,
         frame::{Message, Opcode, Payload},
         id::{ConnId, RecordTicket, TopicId},
-        time::{Now, Tick},
+        time::{Now, Tick, Wall},
     },
     hub::{
         registry::TopicIds,
@@ -63,18 +63,64 @@ pub enum Count {
 
 #[derive(Debug)]
 pub(crate) enum Op {
-    Send { to: ConnId, opcode: Opcode, payload: Span, lane: Lane },
-    Publish { topic: TopicId, opcode: Opcode, payload: Span, notice: bool },
-    PublishKey { topic: TopicId, opcode: Opcode, key: Span, payload: Span },
-    Republish { topic: TopicId },
-    Subscribe { conn: ConnId, topic: TopicId, snapshot: bool },
-    Unsubscribe { conn: ConnId, topic: TopicId },
-    Close { conn: ConnId, code: CloseCode, reason: Span },
-    Event { class: EventClass, key: u64, about: Option<ConnId>, body: EventBody },
-    Record { ticket: RecordTicket, body: RecordBody, awaited: bool },
-    Arm { at: Option<Tick> },
-    Declare { id: TopicId, topic: Topic },
-    Retire { topic: TopicId },
+    Send {
+        to: ConnId,
+        opcode: Opcode,
+        payload: Span,
+        lane: Lane,
+    },
+    Publish {
+        topic: TopicId,
+        opcode: Opcode,
+        payload: Span,
+        notice: bool,
+    },
+    PublishKey {
+        topic: TopicId,
+        opcode: Opcode,
+        key: Span,
+        payload: Span,
+    },
+    Republish {
+        topic: TopicId,
+    },
+    Subscribe {
+        conn: ConnId,
+        topic: TopicId,
+        snapshot: bool,
+    },
+    Unsubscribe {
+        conn: ConnId,
+        topic: TopicId,
+    },
+    Close {
+        conn: ConnId,
+        code: CloseCode,
+        reason: Span,
+    },
+    Event {
+        class: EventClass,
+        key: u64,
+        about: Option<ConnId>,
+        body: EventBody,
+    },
+    /// `at`: when it happened, if not now.
+    Record {
+        ticket: RecordTicket,
+        body: RecordBody,
+        awaited: bool,
+        at: Option<Wall>,
+    },
+    Arm {
+        at: Option<Tick>,
+    },
+    Declare {
+        id: TopicId,
+        topic: Topic,
+    },
+    Retire {
+        topic: TopicId,
+    },
 }
 
 /// Where a contract says what is to be done. The engine carries it out, in order, when the call returns; a contract that panics
@@ -252,18 +298,24 @@ impl Effects {
     /// Records something that nobody waits for: the store may take some time to collect more ([`Record::awaited`](crate::Record::awaited)). The ticket
     /// comes back all the same.
     pub fn file(&mut self, body: impl Into<RecordBody>) -> RecordTicket {
-        self.file_as(body.into(), false)
+        self.file_as(body.into(), false, None)
+    }
+
+    /// As [`file`](Self::file), of what happened at another time than now, such as what the store has refused before:
+    /// [`Record::at`](crate::Record::at) says when.
+    pub fn file_at(&mut self, at: Wall, body: impl Into<RecordBody>) -> RecordTicket {
+        self.file_as(body.into(), false, Some(at))
     }
 
     /// Records something whose commit is waited for.
     pub fn file_now(&mut self, body: impl Into<RecordBody>) -> RecordTicket {
-        self.file_as(body.into(), true)
+        self.file_as(body.into(), true, None)
     }
 
-    fn file_as(&mut self, body: RecordBody, awaited: bool) -> RecordTicket {
+    fn file_as(&mut self, body: RecordBody, awaited: bool, at: Option<Wall>) -> RecordTicket {
         let ticket = RecordTicket(self.next_ticket);
         self.next_ticket += 1;
-        self.ops.push(Op::Record { ticket, body, awaited });
+        self.ops.push(Op::Record { ticket, body, awaited, at });
         ticket
     }
 
@@ -327,7 +379,7 @@ impl Effects {
                 Op::Unsubscribe { conn, topic } => Effect::Unsubscribe { conn, topic },
                 Op::Close { conn, code, reason } => Effect::Close { conn, code, reason: text(reason) },
                 Op::Event { class, key, about, body } => Effect::Event { class, key, about, body },
-                Op::Record { ticket, body, awaited } => Effect::Record { ticket, body, awaited },
+                Op::Record { ticket, body, awaited, at } => Effect::Record { ticket, body, awaited, at },
                 Op::Arm { at } => Effect::Arm { at },
                 Op::Declare { id, topic } => Effect::Declare { topic: id, source: topic.source },
                 Op::Retire { topic } => Effect::Retire { topic },
@@ -370,7 +422,7 @@ pub enum Effect {
     Unsubscribe { conn: ConnId, topic: TopicId },
     Close { conn: ConnId, code: CloseCode, reason: String },
     Event { class: EventClass, key: u64, about: Option<ConnId>, body: EventBody },
-    Record { ticket: RecordTicket, body: RecordBody, awaited: bool },
+    Record { ticket: RecordTicket, body: RecordBody, awaited: bool, at: Option<Wall> },
     Arm { at: Option<Tick> },
     Declare { topic: TopicId, source: SnapshotSource },
     Retire { topic: TopicId },

@@ -149,9 +149,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
             }
             Op::Event { class, key, about, body } => self.contract_event(mount, class, key, about, body),
-            Op::Record { ticket, body, awaited } => {
+            Op::Record { ticket, body, awaited, at } => {
                 let contract = Arc::clone(&self.mounts[mount.index()].name);
-                self.record(mount, Record { contract, mount, ticket, at: self.now.wall, awaited, body });
+                let at = at.unwrap_or(self.now.wall);
+                self.record(mount, Record { contract, mount, ticket, at, awaited, body });
             }
             Op::Arm { at } => self.mounts[mount.index()].deadline = at,
             Op::Declare { id, topic } => self.declare(id, topic, Some(mount)),

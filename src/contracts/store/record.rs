@@ -18,7 +18,7 @@ pub struct Record {
     pub mount: MountId,
     /// Counts up over all records of this run of the server; the next run begins anew.
     pub ticket: RecordTicket,
-    /// When the contract made it.
+    /// When what it says happened: when the contract made it, unless that [said otherwise](crate::Effects::file_at).
     pub at: Wall,
     /// Somebody waits for its commit: a store that collects a batch for some time is not made to wait for more.
     pub awaited: bool,
