@@ -44,11 +44,12 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn connect(path: &str) -> (Self, PipeEnd) {
+    pub(super) fn connect(path: &str, cookie: Option<&str>) -> (Self, PipeEnd) {
         let pipe = Rc::new(RefCell::new(Pipe::default()));
+        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: stage\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{cookie}\r\n"
         );
         pipe.borrow_mut().say(head.as_bytes());
         let end = PipeEnd(Rc::clone(&pipe));

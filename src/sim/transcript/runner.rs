@@ -199,7 +199,9 @@ impl Runner<'_> {
 
     fn act(&mut self, action: &Action) -> Done {
         match action {
-            Action::Connects { who, path, status } => self.connect(who, path, *status),
+            Action::Connects { who, path, cookie, status } => {
+                self.connect(who, path, cookie.as_deref(), *status)
+            }
             Action::Sends { who, text } => {
                 let text = shape::fill_in(text, &self.vars);
                 self.guest(who)?.send(1, text.as_bytes());
@@ -247,13 +249,13 @@ impl Runner<'_> {
         }
     }
 
-    fn connect(&mut self, who: &str, path: &str, expected: u16) -> Done {
+    fn connect(&mut self, who: &str, path: &str, cookie: Option<&str>, expected: u16) -> Done {
         if let Some((old, _)) = self.guests.get(who)
             && !old.heard.is_empty()
         {
             return Err(format!("{who} still has messages of its last connection"));
         }
-        let (guest, end) = Guest::connect(path);
+        let (guest, end) = Guest::connect(path, cookie);
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_000);
         self.engine.begin(now(self.now));
         let id = self.engine.admit(end, address, false).ok_or("the server has no room for it")?;

@@ -8,6 +8,8 @@ pub(super) enum Action {
     Connects {
         who: String,
         path: String,
+        /// The `Cookie` header that it sends, if any.
+        cookie: Option<String>,
         status: u16,
     },
     /// Text, with its `$NAME`s.
@@ -150,7 +152,16 @@ fn action(text: &str) -> Option<Action> {
     Some(match (verb, object) {
         ("connects", path) => {
             let (path, status) = path.split_once(" -> ").unwrap_or((path, "101"));
-            Action::Connects { who, path: path.trim().to_owned(), status: status.trim().parse().ok()? }
+            let (path, cookie) = match path.split_once(" with cookie ") {
+                Some((path, cookie)) => (path, Some(cookie.trim().to_owned())),
+                None => (path, None),
+            };
+            Action::Connects {
+                who,
+                path: path.trim().to_owned(),
+                cookie,
+                status: status.trim().parse().ok()?,
+            }
         }
         (">", text) => Action::Sends { who, text: text.strip_prefix("raw: ").unwrap_or(text).to_owned() },
         ("<", text) => {
