@@ -77,10 +77,11 @@ pub use ground::{
 #[cfg(feature = "contracts")]
 pub use host::hub::TopicHub;
 pub use host::{
-    builder::{Builder, MountOptions},
+    builder::Builder,
     config::Config,
     event::{Events, NoEventYet},
     handle::Handle,
+    options::MountOptions,
     server::{Server, Stopped},
 };
 pub use hub::{

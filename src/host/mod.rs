@@ -8,4 +8,5 @@ pub(crate) mod handle;
 pub(crate) mod hub;
 #[cfg(feature = "contracts")]
 pub(crate) mod hub_plan;
+pub(crate) mod options;
 pub(crate) mod server;
