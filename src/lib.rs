@@ -46,6 +46,11 @@ pub use contracts::{
     contract::{Contract, ContractFactory, Hello, Setup, SnapshotMessages},
     effects::{Count, Effect, Effects, EventClass},
     gate::{Gate, Verdict},
+    gates::{
+        ask::AskHost,
+        chain::{Optional, Or},
+        table::{IdentityError, IdentityTable},
+    },
     route::{Reply, Route, RouteContext},
     store::{
         Store, StoreError,
@@ -81,7 +86,7 @@ pub use host::{
     config::Config,
     event::{Events, NoEventYet},
     handle::Handle,
-    options::MountOptions,
+    options::{MountOptions, RouteOptions},
     server::{Server, Stopped},
 };
 pub use hub::{

@@ -29,7 +29,7 @@ pub struct Hello<'a> {
     pub request: &'a Request<'a>,
     /// Who it is, as the mount's [`Gate`](super::gate::Gate) or the host decided; anonymous without a gate.
     pub identity: &'a Identity,
-    /// The subprotocol that was agreed on, one of those given to the mount.
+    /// The subprotocol that was agreed on: one of those given to the mount, or one that its gate speaks.
     pub subprotocol: Option<&'a str>,
 }
 

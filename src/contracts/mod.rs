@@ -6,6 +6,7 @@ pub(crate) mod effects;
 #[cfg(feature = "contracts")]
 pub(crate) mod equipment_monitor;
 pub(crate) mod gate;
+pub(crate) mod gates;
 pub(crate) mod route;
 pub(crate) mod store;
 pub(crate) mod told;

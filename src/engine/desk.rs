@@ -8,6 +8,7 @@ use super::{
     peer::{Answer, Asked, Awaits, Pending, Phase},
     ports::Ports,
     queue,
+    settings::Door,
     transport::Transport,
 };
 use crate::{
@@ -186,9 +187,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 }
             },
         };
-        if identity.expires().is_some_and(|moment| moment <= self.now.wall) {
+        let refused = if identity.is_expired(self.now.wall) {
+            Some("the identity has expired")
+        } else if self.door(&target).is_some_and(|door| !door.admits(&identity)) {
+            Some("the identity has none of the roles that this asks for")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
             self.count_refusal(RefusalCause::Gate, target.mount(), addr);
-            self.answer_to(slot, head, asked, fault(403, "the identity has expired", &[]));
+            self.answer_to(slot, head, asked, fault(403, why, &[]));
             return;
         }
         match target {
@@ -211,8 +219,17 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// Whether a request may come in from where it comes.
     fn judge(&self, slot: u32, target: &Target, request: &Request<'_>) -> Result<(), access::Foreign> {
         let local = self.peers.at(slot).is_some_and(|peer| peer.local);
-        let same = target.mount().is_some_and(|mount| self.mounts[mount.index()].settings.same_origin);
+        let same = self.door(target).is_some_and(|door| door.same_origin);
         self.access.judge(request.header("host"), request.header("origin"), local, same)
+    }
+
+    /// Who may come in there.
+    fn door(&self, target: &Target) -> Option<&Door> {
+        match target {
+            Target::Mount(mount) => Some(&self.mounts[mount.index()].settings.door),
+            Target::Route(route) => Some(&self.routes[*route].door),
+            Target::Refused(_) => None,
+        }
     }
 
     /// What stands at the request's path, for its method.
@@ -263,15 +280,18 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// Asks the target's gate, if it has one.
     fn identify(&mut self, target: &Target, request: &Request<'_>) -> Entry {
         let gate = match target {
-            Target::Mount(mount) => self.mounts[mount.index()].settings.gate.as_deref_mut(),
-            Target::Route(route) => self.routes[*route].gate.as_deref_mut(),
+            Target::Mount(mount) => self.mounts[mount.index()].settings.door.gate.as_deref_mut(),
+            Target::Route(route) => self.routes[*route].door.gate.as_deref_mut(),
             Target::Refused(_) => None,
         };
         let Some(gate) = gate else { return Entry::As(Identity::ANONYMOUS) };
         let now = self.now;
         match foreign::call(|| gate.identify(now, request)) {
             Ok(Verdict::Allow(identity)) => Entry::As(identity),
-            Ok(Verdict::Refuse(response)) => Entry::Refused(response),
+            // Nobody is left to be asked.
+            Ok(Verdict::Refuse(response) | Verdict::Absent(response) | Verdict::Unknown(response)) => {
+                Entry::Refused(response)
+            }
             Ok(Verdict::Ask) => Entry::Ask,
             Err(Panicked) => {
                 self.stats.contract_panics += 1;
@@ -438,9 +458,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     ) {
         // Checked before; the key is what is needed of it.
         let Ok(upgrade::Upgrade { key }) = upgrade::check(head) else { return };
-        let mount = &self.mounts[id.index()];
-        let subprotocol =
-            upgrade::choose_subprotocol(request, &mount.settings.subprotocols).map(str::to_owned);
+        let settings = &self.mounts[id.index()].settings;
+        let subprotocol = upgrade::choose_subprotocol(request, &settings.subprotocols)
+            .or_else(|| upgrade::choose_subprotocol(request, &settings.door.subprotocols))
+            .map(str::to_owned);
         let hello = Hello { request, identity: &identity, subprotocol: subprotocol.as_deref() };
         let Some(conn) = self.peers.at(slot).map(|peer| peer.id) else { return };
         let mut said = None;

@@ -14,7 +14,7 @@ use crate::{
         limits::{Limits, PANIC_WINDOW, PANICS_MAX},
         time::Tick,
     },
-    hub::topic::Topic,
+    hub::{identity::Identity, topic::Topic},
     wire::access::Access,
 };
 use std::{collections::VecDeque, fmt, sync::Arc};
@@ -36,10 +36,8 @@ pub(crate) struct Settings {
 pub(crate) struct MountSettings {
     pub(crate) pattern: String,
     pub(crate) factory: Foreign<dyn ContractFactory>,
-    pub(crate) gate: Option<Foreign<dyn Gate>>,
+    pub(crate) door: Door,
     pub(crate) subprotocols: Vec<String>,
-    /// Only pages of the same host, and of listed origins, may use it.
-    pub(crate) same_origin: bool,
     pub(crate) connections_max: usize,
     /// The contract words the refusal of whoever comes while the server stops.
     pub(crate) refuses_while_stopping: bool,
@@ -48,7 +46,27 @@ pub(crate) struct MountSettings {
 /// One route, as configured.
 pub(crate) struct RouteSettings {
     pub(crate) route: Foreign<dyn Route>,
+    pub(crate) door: Door,
+}
+
+/// Who may come in at a mount or a route.
+#[derive(Default)]
+pub(crate) struct Door {
+    /// `None`: everyone, and nobody in particular.
     pub(crate) gate: Option<Foreign<dyn Gate>>,
+    /// What the gate speaks; agreed on when none of the mount's own is offered.
+    pub(crate) subprotocols: Vec<String>,
+    /// One of these is needed, if there are any.
+    pub(crate) roles: Vec<String>,
+    /// Only pages of the same host, and of listed origins, may use it.
+    pub(crate) same_origin: bool,
+}
+
+impl Door {
+    /// Whether this identity has a role that is demanded.
+    pub(crate) fn admits(&self, identity: &Identity) -> bool {
+        self.roles.is_empty() || self.roles.iter().any(|role| identity.has_role(role))
+    }
 }
 
 /// One mount, at work.

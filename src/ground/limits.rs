@@ -145,6 +145,12 @@ const _: () = assert!(PREFIX_BYTES_MAX < READ_BUFFER_BYTES / 2, "a read must hav
 /// Bytes of a client's path that [`Event::Opened`](crate::Event::Opened) tells.
 pub(crate) const CLIENT_PATH_MAX: usize = 256;
 
+/// Secrets in one table of identities.
+pub(crate) const IDENTITIES_MAX: usize = 65_536;
+/// A table of identities is replaced in parts, so that a change of one copies this share of it.
+pub(crate) const IDENTITY_SHARDS: usize = 64;
+/// A secret in a table of identities: what a request head of the default size can show, and not all of that.
+pub(crate) const SECRET_BYTES_MAX: usize = 4_096;
 /// Request headers.
 pub(crate) const HEADERS_MAX: usize = 64;
 /// What a chunked request body may carry besides its data, in all: chunk extensions and trailers, which are read and

@@ -2,7 +2,11 @@
 
 #[cfg(feature = "contracts")]
 use super::hub_plan::HubPlan;
-use super::{config::Config, options::MountOptions, server::Server};
+use super::{
+    config::Config,
+    options::{MountOptions, RouteOptions},
+    server::Server,
+};
 #[cfg(feature = "contracts")]
 use crate::contracts::topic_hub::config::TopicHubConfig;
 use crate::{
@@ -51,7 +55,7 @@ struct RoutePlan {
     method: Method,
     pattern: String,
     route: Foreign<dyn Route>,
-    gate: Option<Foreign<dyn Gate>>,
+    options: RouteOptions,
 }
 
 /// Collects what a server is to be. [`build`](Self::build) checks it and [`start`](Self::start) starts it; until then nothing happens,
@@ -144,7 +148,7 @@ impl Builder {
     /// Serves plain HTTP requests of one method to a path pattern. HEAD is answered from GET, OPTIONS by itself, and a method that the path does not
     /// know with 405. A route and a contract may share a pattern: the contract gets the upgrades.
     pub fn route(self, method: Method, pattern: impl Into<String>, route: impl Route + 'static) -> Self {
-        self.add_route(method, pattern.into(), Foreign::new(Box::new(route)), None)
+        self.route_with(method, pattern, RouteOptions::default(), route)
     }
 
     /// As [`route`](Self::route), with a gate.
@@ -155,22 +159,19 @@ impl Builder {
         gate: impl Gate + 'static,
         route: impl Route + 'static,
     ) -> Self {
-        self.add_route(
-            method,
-            pattern.into(),
-            Foreign::new(Box::new(route)),
-            Some(Foreign::new(Box::new(gate))),
-        )
+        self.route_with(method, pattern, RouteOptions::new().gate(gate), route)
     }
 
-    fn add_route(
+    /// As [`route`](Self::route), with options.
+    pub fn route_with(
         mut self,
         method: Method,
-        pattern: String,
-        route: Foreign<dyn Route>,
-        gate: Option<Foreign<dyn Gate>>,
+        pattern: impl Into<String>,
+        options: RouteOptions,
+        route: impl Route + 'static,
     ) -> Self {
-        self.routes.push(RoutePlan { method, pattern, route, gate });
+        let (pattern, route) = (pattern.into(), Foreign::<dyn Route>::new(Box::new(route)));
+        self.routes.push(RoutePlan { method, pattern, route, options });
         self
     }
 
@@ -308,7 +309,7 @@ impl Builder {
             }
             let id = u16::try_from(index).unwrap_or(u16::MAX);
             place.mount = Some(MountId(id));
-            for name in &plan.options.subprotocols {
+            for name in plan.options.subprotocols.iter().chain(plan.options.door.subprotocols()) {
                 let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
                 if name.is_empty() || !name.bytes().all(token) {
                     return Err(ConfigError::BadLimit {
@@ -320,9 +321,8 @@ impl Builder {
             mounts.push(MountSettings {
                 pattern: plan.pattern,
                 factory: plan.factory,
-                gate: plan.options.gate,
+                door: plan.options.door.checked()?,
                 subprotocols: plan.options.subprotocols,
-                same_origin: plan.options.same_origin,
                 connections_max: plan.options.connections.unwrap_or(usize::MAX),
                 refuses_while_stopping: plan.options.refuses_while_stopping,
             });
@@ -334,7 +334,7 @@ impl Builder {
                 method: Method::Get,
                 pattern: "/healthz".into(),
                 route: Foreign::new(Box::new(healthz)),
-                gate: None,
+                options: RouteOptions::default(),
             });
         }
         for plan in plans {
@@ -343,7 +343,7 @@ impl Builder {
                 return Err(taken(plan.pattern, there.as_str()));
             }
             place.routes.push((plan.method, routes.len()));
-            routes.push(RouteSettings { route: plan.route, gate: plan.gate });
+            routes.push(RouteSettings { route: plan.route, door: plan.options.door.checked()? });
         }
         if router.len() > ROUTES_MAX {
             return Err(ConfigError::BadLimit { name: "mounts and routes", why: "there are more than 256" });

@@ -157,7 +157,7 @@ impl Handle {
     }
 
     /// Closes every client whose identity has this subject with 1008, and refuses with 403 those of its requests that wait for a body or an
-    /// answer. A gate that would let it in again must be told by other means.
+    /// answer. A gate that would let it in again must be told before: [`IdentityTable::remove`](crate::IdentityTable::remove).
     pub fn revoke(&self, subject: &str) -> Result<(), SendError<()>> {
         self.push(Command::Revoke { subject: subject.into() }, |_| Some(()))
     }

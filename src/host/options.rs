@@ -1,18 +1,67 @@
-//! Options of mounts.
+//! Options of mounts and routes: above all, who may come in.
 
-use crate::{contracts::gate::Gate, ground::foreign::Foreign};
+use crate::{
+    contracts::gate::Gate,
+    engine::settings::Door,
+    ground::{error::ConfigError, foreign::Foreign},
+};
 use std::fmt;
+
+/// Who may come in, as far as it has been said.
+#[derive(Default)]
+pub(super) struct DoorPlan {
+    door: Door,
+    /// Instead of what the gate says.
+    same_origin: Option<bool>,
+}
+
+impl DoorPlan {
+    fn gate(&mut self, gate: impl Gate + 'static) {
+        self.door.subprotocols = gate.subprotocols();
+        self.door.same_origin = gate.same_origin();
+        self.door.gate = Some(Foreign::new(Box::new(gate)));
+    }
+
+    fn is_same_origin(&self) -> bool {
+        self.same_origin.unwrap_or(self.door.same_origin)
+    }
+
+    /// What the gate speaks.
+    pub(super) fn subprotocols(&self) -> &[String] {
+        &self.door.subprotocols
+    }
+
+    pub(super) fn checked(self) -> Result<Door, ConfigError> {
+        if self.door.gate.is_none() && !self.door.roles.is_empty() {
+            return Err(ConfigError::BadLimit {
+                name: "role",
+                why: "without a gate nobody has a role, and nobody could come in: give the options a gate too",
+            });
+        }
+        let same_origin = self.is_same_origin();
+        Ok(Door { same_origin, ..self.door })
+    }
+}
+
+impl fmt::Debug for DoorPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("gated", &self.door.gate.is_some())
+            .field("roles", &self.door.roles)
+            .field("same_origin", &self.is_same_origin())
+            .finish()
+    }
+}
 
 /// Settings of one mount, beside its path and its contract.
 ///
-/// The default demands nothing: no gate, no subprotocol, no cap below the server's.
-#[derive(Default)]
+/// The default demands nothing: no gate, no role, no subprotocol, no cap below the server's.
+#[derive(Debug, Default)]
 pub struct MountOptions {
-    pub(super) gate: Option<Foreign<dyn Gate>>,
+    pub(super) door: DoorPlan,
     pub(super) subprotocols: Vec<String>,
     pub(super) connections: Option<usize>,
     pub(super) refuses_while_stopping: bool,
-    pub(super) same_origin: bool,
 }
 
 impl MountOptions {
@@ -24,7 +73,15 @@ impl MountOptions {
     /// Asks `gate` who a client is, before the contract sees it.
     #[must_use]
     pub fn gate(mut self, gate: impl Gate + 'static) -> Self {
-        self.gate = Some(Foreign::new(Box::new(gate)));
+        self.door.gate(gate);
+        self
+    }
+
+    /// Lets in only identities with this role; others get 403. Called several times, one of the roles is enough. Needs a
+    /// [`gate`](Self::gate), and holds for whom the host lets in as well.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.door.door.roles.push(role.into());
         self
     }
 
@@ -35,11 +92,20 @@ impl MountOptions {
         self
     }
 
-    /// Lets in only pages of the same host as the one that they ask, of origins that are listed ([`Builder::allow_origin`](crate::Builder::allow_origin)), and clients
-    /// that are no browsers. For mounts that know a client by a cookie: a browser sends it along for a stranger's page as well.
+    /// Lets in only pages of the same host as the one that they ask, of origins that are listed
+    /// ([`Builder::allow_origin`](crate::Builder::allow_origin)), and clients that are no browsers. For mounts that know a client by a cookie: a browser sends it along
+    /// for a stranger's page as well. Such a mount's default, if its [`gate`](Self::gate) says that it looks for cookies.
     #[must_use]
     pub fn same_origin(mut self) -> Self {
-        self.same_origin = true;
+        self.door.same_origin = Some(true);
+        self
+    }
+
+    /// Lets in pages of every origin, or of every listed one if there is a list, although the gate looks for cookies: any page that a user visits
+    /// then speaks in the user's name, unless the cookie is `SameSite`.
+    #[must_use]
+    pub fn any_origin(mut self) -> Self {
+        self.door.same_origin = Some(false);
         self
     }
 
@@ -59,14 +125,45 @@ impl MountOptions {
     }
 }
 
-impl fmt::Debug for MountOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MountOptions")
-            .field("gated", &self.gate.is_some())
-            .field("subprotocols", &self.subprotocols)
-            .field("connections", &self.connections)
-            .field("same_origin", &self.same_origin)
-            .field("refuses_while_stopping", &self.refuses_while_stopping)
-            .finish()
+/// Settings of one route, beside its method, its path and what answers.
+///
+/// The default demands nothing.
+#[derive(Debug, Default)]
+pub struct RouteOptions {
+    pub(super) door: DoorPlan,
+}
+
+impl RouteOptions {
+    /// As the default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks `gate` who a client is, before the route sees its request.
+    #[must_use]
+    pub fn gate(mut self, gate: impl Gate + 'static) -> Self {
+        self.door.gate(gate);
+        self
+    }
+
+    /// As [`MountOptions::role`].
+    #[must_use]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.door.door.roles.push(role.into());
+        self
+    }
+
+    /// As [`MountOptions::same_origin`].
+    #[must_use]
+    pub fn same_origin(mut self) -> Self {
+        self.door.same_origin = Some(true);
+        self
+    }
+
+    /// As [`MountOptions::any_origin`].
+    #[must_use]
+    pub fn any_origin(mut self) -> Self {
+        self.door.same_origin = Some(false);
+        self
     }
 }

@@ -109,6 +109,10 @@ impl Identity {
     pub fn expires(&self) -> Option<Wall> {
         self.0.as_ref()?.expires
     }
+
+    pub(crate) fn is_expired(&self, now: Wall) -> bool {
+        self.expires().is_some_and(|moment| moment <= now)
+    }
 }
 
 impl fmt::Debug for Identity {

@@ -12,7 +12,7 @@ use crate::{
         command::Command,
         event::{Event, EventMask},
         router::Router,
-        settings::{MountSettings, Settings},
+        settings::{Door, MountSettings, Settings},
     },
     ground::{
         foreign::Foreign,
@@ -66,11 +66,10 @@ impl Outage {
         let mount = MountSettings {
             pattern: "/".into(),
             factory: Foreign::new(Box::new(factory)),
-            gate: None,
             subprotocols: Vec::new(),
             connections_max: 1,
             refuses_while_stopping: false,
-            same_origin: false,
+            door: Door::default(),
         };
         let settings = Settings {
             limits,

@@ -14,7 +14,7 @@ use crate::{
         command::Command,
         event::{Event, EventMask},
         router::Router,
-        settings::{MountSettings, RouteSettings, Settings},
+        settings::{Door, MountSettings, RouteSettings, Settings},
         transport::Transport,
     },
     ground::foreign::Foreign,
@@ -185,15 +185,14 @@ impl Stage {
             let factory = Foreign::new(factory);
             let pattern = format!("/{index}");
             place(&mut router, &pattern, &mut |place| place.mount = Some(MountId(index as u16)));
-            let (gate, subprotocols, connections_max) = (None, Vec::new(), usize::MAX);
+            let (door, subprotocols, connections_max) = (Door::default(), Vec::new(), usize::MAX);
             MountSettings {
                 pattern,
                 factory,
-                gate,
+                door,
                 subprotocols,
                 connections_max,
                 refuses_while_stopping: false,
-                same_origin: false,
             }
         });
         let mounts = mounts.collect();
@@ -208,7 +207,7 @@ impl Stage {
                 if quiet { Pulled::More } else { Pulled::Wait }
             })
         };
-        let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), gate: None }];
+        let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), door: Door::default() }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
         let (events, topics, records) = (EventMask::ALL, Vec::new(), true);
         let settings = Settings {

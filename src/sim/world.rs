@@ -14,7 +14,7 @@ use crate::{
     contracts::{
         contract::Setup,
         effects::{EventClass, Lane},
-        gate::Verdict,
+        gate::{Gate, Verdict},
         route::{Reply, RouteContext},
     },
     engine::{
@@ -22,7 +22,7 @@ use crate::{
         command::{Command, Decision},
         event::{Event, EventMask},
         router::Router,
-        settings::{MountSettings, RouteSettings, Settings},
+        settings::{Door, MountSettings, RouteSettings, Settings},
     },
     ground::{
         close::CloseCode,
@@ -793,6 +793,10 @@ fn draw_limits(rng: &mut fastrand::Rng) -> Limits {
     }
 }
 
+fn door(gate: Box<dyn Gate>) -> Door {
+    Door { gate: Some(Foreign::new(gate)), ..Door::default() }
+}
+
 /// What is served: two mounts, one of them with a gate, and a few routes.
 fn serve(
     rng: &mut fastrand::Rng,
@@ -817,11 +821,10 @@ fn serve(
         mounts.push(MountSettings {
             pattern,
             factory: Foreign::new(Box::new(factory)),
-            gate: if index == 1 { Some(Foreign::new(Box::new(gate))) } else { None },
+            door: if index == 1 { door(Box::new(gate)) } else { Door::default() },
             subprotocols: Vec::new(),
             connections_max: rng.usize(1..20),
             refuses_while_stopping: rng.bool(),
-            same_origin: false,
         });
     }
     let mut routes = Vec::new();
@@ -829,8 +832,8 @@ fn serve(
         let (_, place) = router.place(Pattern::parse(path).unwrap());
         place.routes.push((method, routes.len()));
         let ask = |_: Now, _: &Request<'_>| Verdict::Ask;
-        let gate = gated.then(|| Foreign::<dyn crate::contracts::gate::Gate>::new(Box::new(ask)));
-        routes.push(RouteSettings { route: Foreign::new(route), gate });
+        let door = if gated { door(Box::new(ask)) } else { Door::default() };
+        routes.push(RouteSettings { route: Foreign::new(route), door });
     };
     let id = |request: &Request<'_>| request.raw_query().unwrap_or_default().to_owned();
     type Context<'a> = RouteContext<'a>;

@@ -6,7 +6,7 @@ use crate::{
         command::Command,
         event::{Event, EventMask},
         router::Router,
-        settings::{MountSettings, Settings},
+        settings::{Door, MountSettings, Settings},
     },
     ground::{
         foreign::Foreign,
@@ -50,11 +50,10 @@ pub(super) fn settings(
         MountSettings {
             pattern,
             factory: Foreign::new(factory),
-            gate: None,
             subprotocols: Vec::new(),
             connections_max: usize::MAX,
             refuses_while_stopping: true,
-            same_origin: false,
+            door: Door::default(),
         }
     });
     let mounts = mounts.collect();
