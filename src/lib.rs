@@ -36,6 +36,11 @@ mod wire;
 
 #[cfg(feature = "contracts")]
 pub use contracts::equipment_monitor::EquipmentMonitor;
+#[cfg(feature = "jwt")]
+pub use contracts::gates::jwt::{
+    JwtGate,
+    key::{JwtKey, JwtKeyError},
+};
 #[cfg(feature = "contracts")]
 pub use contracts::topic_hub::{
     config::{HubRefuse, HubResend, TopicClass, TopicHubConfig},

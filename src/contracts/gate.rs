@@ -26,8 +26,8 @@ pub enum Verdict {
 
 /// Decides who a client is. Runs on the loop thread and must not wait; what takes time is for [`Verdict::Ask`].
 ///
-/// Any closure `FnMut(Now, &Request) -> Verdict` is one. Those that need not be written are [`IdentityTable`](crate::IdentityTable) and
-/// [`AskHost`](crate::AskHost).
+/// Any closure `FnMut(Now, &Request) -> Verdict` is one. Those that need not be written are [`IdentityTable`](crate::IdentityTable), `JwtGate` (feature
+/// `jwt`) and [`AskHost`](crate::AskHost).
 pub trait Gate: Send {
     /// Looks at the request: its cookies, headers, query, address.
     fn identify(&mut self, now: Now, request: &Request<'_>) -> Verdict;

@@ -3,4 +3,6 @@
 pub(crate) mod ask;
 mod carrier;
 pub(crate) mod chain;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
 pub(crate) mod table;

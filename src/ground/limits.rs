@@ -151,6 +151,18 @@ pub(crate) const IDENTITIES_MAX: usize = 65_536;
 pub(crate) const IDENTITY_SHARDS: usize = 64;
 /// A secret in a table of identities: what a request head of the default size can show, and not all of that.
 pub(crate) const SECRET_BYTES_MAX: usize = 4_096;
+/// Keys of one gate for tokens: each may be tried for a token that names none.
+#[cfg(feature = "jwt")]
+pub(crate) const JWT_KEYS_MAX: usize = 16;
+/// How far the clock of who signs tokens and ours may be apart.
+#[cfg(feature = "jwt")]
+pub(crate) const JWT_LEEWAY_DEFAULT: Duration = Duration::from_secs(10);
+/// A secret for HS256: as long as its hash (RFC 7518, 3.2).
+#[cfg(feature = "jwt")]
+pub(crate) const HS256_SECRET_BYTES_MIN: usize = 32;
+/// The modulus of a key for RS256: 2,048 bits (RFC 7518, 3.3).
+#[cfg(feature = "jwt")]
+pub(crate) const RSA_MODULUS_BYTES_MIN: usize = 256;
 /// Request headers.
 pub(crate) const HEADERS_MAX: usize = 64;
 /// What a chunked request body may carry besides its data, in all: chunk extensions and trailers, which are read and

@@ -1,6 +1,10 @@
 //! Where a credential is looked for, and what is said to who shows none that counts.
 
-use crate::wire::{request::Request, response::Response};
+use crate::{
+    contracts::gate::Verdict,
+    hub::identity::Identity,
+    wire::{request::Request, response::Response},
+};
 use std::{borrow::Cow, fmt, sync::Arc};
 
 /// The cookie of a session, as the frameworks name it that most web applications are made with.
@@ -53,6 +57,16 @@ fn bearer_token(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_ascii())
 }
 
+/// What a gate makes of one credential.
+#[derive(Debug)]
+pub(super) enum Credential {
+    Of(Identity),
+    /// It is one of this gate, and not good any more, or not yet.
+    Bad,
+    /// Another gate may know better.
+    Unknown,
+}
+
 /// The places that count, in the order in which they are looked at, and how who shows nothing right there is refused.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Carriers {
@@ -72,11 +86,23 @@ impl Carriers {
         self.challenge = Some(challenge.into());
     }
 
+    /// What is to be said of a request, when `judge` says what each credential is that it shows: the first good one counts.
+    pub(super) fn verdict(&self, request: &Request<'_>, judge: impl Fn(&str) -> Credential) -> Verdict {
+        let mut verdict = None;
+        for shown in self.shown(request) {
+            match judge(&shown) {
+                Credential::Of(identity) => return Verdict::Allow(identity),
+                Credential::Bad => verdict = Some(Verdict::Refuse(self.not_good())),
+                Credential::Unknown => {
+                    verdict.get_or_insert_with(|| Verdict::Unknown(self.not_good()));
+                }
+            }
+        }
+        verdict.unwrap_or_else(|| Verdict::Absent(self.nothing_shown()))
+    }
+
     /// The credentials that a request shows.
-    pub(super) fn shown<'c, 'r>(
-        &'c self,
-        request: &'c Request<'r>,
-    ) -> impl Iterator<Item = Cow<'r, str>> + 'c {
+    fn shown<'c, 'r>(&'c self, request: &'c Request<'r>) -> impl Iterator<Item = Cow<'r, str>> + 'c {
         self.places.iter().filter_map(|place| place.find(request)).filter(|shown| !shown.is_empty())
     }
 
@@ -90,13 +116,13 @@ impl Carriers {
     }
 
     /// To who shows nothing.
-    pub(super) fn nothing_shown(&self) -> Response {
+    fn nothing_shown(&self) -> Response {
         let places: Vec<_> = self.places.iter().map(Carrier::to_string).collect();
         self.refuse(format!("nothing says who asks: expected {}\n", places.join(", or ")))
     }
 
     /// To who shows something that is not good, or not any more: which of them is for nobody but the host to know.
-    pub(super) fn not_good(&self) -> Response {
+    fn not_good(&self) -> Response {
         self.refuse("what says who asks is not valid, or not any more\n")
     }
 

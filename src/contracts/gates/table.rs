@@ -1,6 +1,6 @@
 //! The table of identities: secrets that the host has given out, and whom each of them names.
 
-use super::carrier::{Carriers, carried};
+use super::carrier::{Carriers, Credential, carried};
 use crate::{
     contracts::gate::{Gate, Verdict},
     ground::{
@@ -195,15 +195,11 @@ impl IdentityTable {
 
 impl Gate for IdentityTable {
     fn identify(&mut self, now: Now, request: &Request<'_>) -> Verdict {
-        let mut shown = self.carriers.shown(request).peekable();
-        if shown.peek().is_none() {
-            return Verdict::Absent(self.carriers.nothing_shown());
-        }
-        match shown.find_map(|secret| self.shared.find(secret.as_bytes())) {
-            Some(identity) if identity.is_expired(now.wall) => Verdict::Refuse(self.carriers.not_good()),
-            Some(identity) => Verdict::Allow(identity),
-            None => Verdict::Unknown(self.carriers.not_good()),
-        }
+        self.carriers.verdict(request, |secret| match self.shared.find(secret.as_bytes()) {
+            Some(identity) if identity.is_expired(now.wall) => Credential::Bad,
+            Some(identity) => Credential::Of(identity),
+            None => Credential::Unknown,
+        })
     }
 
     fn subprotocols(&self) -> Vec<String> {
