@@ -109,6 +109,12 @@ pub use hub::{
     },
     topic::{Lag, Placing, SnapshotSource, Topic},
 };
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub use runtime::sqlite::{
+    SqliteStore,
+    error::{StoreOpenCause, StoreOpenError},
+    settings::{Durability, SqliteStoreBuilder},
+};
 pub use runtime::thread::SchedulingPolicy;
 #[cfg(feature = "contracts")]
 pub use wire::json::check::JsonFault;

@@ -10,4 +10,6 @@ pub(crate) mod outlet;
 pub(crate) mod reactor;
 pub(crate) mod recorder;
 pub(crate) mod socket;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub(crate) mod sqlite;
 pub(crate) mod thread;
