@@ -42,6 +42,12 @@ pub use contracts::gates::jwt::{
     key::{JwtKey, JwtKeyError},
 };
 #[cfg(feature = "contracts")]
+pub use contracts::guided_sessions::{
+    config::{GuidedSession, GuidedSessionsConfig},
+    orders::{GuidedError, GuidedInfo},
+    texts::GuidedTexts,
+};
+#[cfg(feature = "contracts")]
 pub use contracts::topic_hub::{
     config::{HubRefuse, HubResend, TopicClass, TopicHubConfig},
     publications::HubError,

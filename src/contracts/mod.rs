@@ -7,6 +7,8 @@ pub(crate) mod effects;
 pub(crate) mod equipment_monitor;
 pub(crate) mod gate;
 pub(crate) mod gates;
+#[cfg(feature = "contracts")]
+pub(crate) mod guided_sessions;
 pub(crate) mod route;
 pub(crate) mod store;
 pub(crate) mod told;

@@ -341,3 +341,49 @@ pub(crate) const MONITOR_VIEW_LINGER: Duration = Duration::from_secs(10);
 /// A newcomer's look at the tag table is shared by all who come within this time.
 #[cfg(feature = "contracts")]
 pub(crate) const MONITOR_LOOK_SHARED: Duration = Duration::from_millis(2);
+
+/// Guided sessions of one mount, unless it says otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_SESSIONS_DEFAULT: usize = 64;
+/// People known to one guided session, unless its mount says otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_PARTICIPANTS_DEFAULT: usize = 512;
+/// Steps of one guided session.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_SUBTASKS_MAX: usize = 256;
+/// Instructors that one guided session names.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_INSTRUCTORS_MAX: usize = 64;
+/// A guided session's code.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_CODE_BYTES_MAX: usize = 128;
+/// A participant's name: what is longer is cut.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_NAME_BYTES_MAX: usize = 256;
+/// What people write in guided sessions (a call for help, a remark on a step), unless their mount says otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_WORDS_BYTES_DEFAULT: usize = 2 << 10;
+/// The log of each of a guided session's two topics, unless its mount says otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_LOG_BYTES_DEFAULT: usize = 128 << 10;
+/// What a message of guided sessions takes beside the words in it.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_MESSAGE_SPARE: usize = 256;
+/// Replies to one participant that wait for the store.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_REPLIES_MAX: usize = 64;
+/// Entries of logs that the store has refused and that are kept to be filed again.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_LOGS_KEPT_MAX: usize = 1_024;
+/// Records that the store has refused and that are filed again at once.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_REFILED_MAX: usize = 64;
+/// How often a store that refuses is tried again.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_RETRY: Duration = Duration::from_secs(1);
+/// How often a participant's row is recorded for nothing but its time.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_HEARTBEAT: Duration = Duration::from_secs(1);
+/// Bytes of what the host wants of guided sessions, waiting for the loop.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_ORDER_BYTES_MAX: usize = 4 << 20;

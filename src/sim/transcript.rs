@@ -6,6 +6,7 @@
 mod depot;
 mod equipment_monitor;
 mod guest;
+mod guided_sessions;
 mod pipe;
 mod runner;
 mod script;

@@ -209,6 +209,39 @@ names!(ParticipantStatus {
 names!(StepAction { StartStep => "START_STEP", Pause => "PAUSE", Resume => "RESUME", EndStep => "END_STEP" });
 
 impl Subtask {
+    /// A step with an id and a title, whose place is that of its id, and without any other text.
+    pub fn new(id: i64, title: impl Into<String>) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            order_index: id,
+            target_action: String::new(),
+            guide_text: String::new(),
+            voice_guide_text: None,
+        }
+    }
+
+    /// At another place among the others.
+    #[must_use]
+    pub fn at(mut self, order_index: i64) -> Self {
+        self.order_index = order_index;
+        self
+    }
+
+    /// With what is to be done, such as `CLICK`, and what is to be read about it.
+    #[must_use]
+    pub fn guide(mut self, target_action: impl Into<String>, guide_text: impl Into<String>) -> Self {
+        (self.target_action, self.guide_text) = (target_action.into(), guide_text.into());
+        self
+    }
+
+    /// With what is to be said about it.
+    #[must_use]
+    pub fn voice(mut self, voice_guide_text: impl Into<String>) -> Self {
+        self.voice_guide_text = Some(voice_guide_text.into());
+        self
+    }
+
     /// Bytes of its texts.
     pub(crate) fn weight_bytes(&self) -> usize {
         self.title.len()

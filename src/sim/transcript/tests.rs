@@ -2,6 +2,7 @@
 
 use super::{
     equipment_monitor::MonitorStage,
+    guided_sessions::GuidedStage,
     runner::run,
     script::{parse, story},
     stage::{self, Stage},
@@ -129,6 +130,41 @@ fn the_equipment_monitor_keeps_to_its_transcripts() {
 #[test]
 fn the_equipment_monitor_has_a_transcript_for_each_requirement() {
     all_are_named("equipment_monitor", &EQUIPMENT_MONITOR);
+}
+
+/// What guided sessions must do on the wire.
+const GUIDED_SESSIONS: [(&str, &str); 21] = [
+    ("GUI-1", "an identity and a session that are known, or 403"),
+    ("GUI-2", "requests are type and data; what is sent is flat, with the keys shown"),
+    ("GUI-3", "who comes and goes is told to the others, once for each user"),
+    ("GUI-4", "join"),
+    ("GUI-5", "heartbeats are answered with their timestamp, and recorded within a second"),
+    ("GUI-6", "a completed step is confirmed, and told to instructors"),
+    ("GUI-7", "calls for help reach instructors only"),
+    ("GUI-8", "progress in the words of older clients"),
+    ("GUI-9", "instructors control, and it is logged"),
+    ("GUI-10", "errors, and who may ask for what"),
+    ("GUI-11", "paused, and after the end"),
+    ("GUI-12", "texts for people"),
+    ("GUI-13", "what survives a restart"),
+    ("REC-5", "a confirmation means: committed"),
+    ("ALL-1", "JSON in text, compact; binary is an error"),
+    ("ALL-2", "an error names the field and what was expected; the connection stays"),
+    ("ALL-3", "depth, duplicates, numbers and surrogates"),
+    ("ALL-4", "a literal beats the parameter; slashes and queries do not matter"),
+    ("ALL-6", "a stop has no words"),
+    ("ALL-7", "an echoed timestamp is the same number, digit for digit"),
+    ("ALL-8", "a bound is a setting with an error"),
+];
+
+#[test]
+fn guided_sessions_keep_to_their_transcripts() {
+    run_all("guided_sessions", GuidedStage::default);
+}
+
+#[test]
+fn guided_sessions_have_a_transcript_for_each_requirement() {
+    all_are_named("guided_sessions", &GUIDED_SESSIONS);
 }
 
 /// Repeats text; to `later` it answers a second later, to `tell` the host is told, of bytes it tells their number.
