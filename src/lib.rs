@@ -90,8 +90,6 @@ pub use ground::{
     limits::Limits,
     time::{Now, Tick, Wall},
 };
-#[cfg(feature = "contracts")]
-pub use host::hub::TopicHub;
 pub use host::{
     builder::Builder,
     config::Config,
@@ -100,6 +98,8 @@ pub use host::{
     options::{MountOptions, RouteOptions},
     server::{Server, Stopped},
 };
+#[cfg(feature = "contracts")]
+pub use host::{guided::GuidedSessions, hub::TopicHub};
 pub use hub::{
     identity::Identity,
     tags::{

@@ -37,7 +37,7 @@ use crate::{
 };
 use clerk::Clerk;
 use config::{GuidedSession, GuidedSessionsConfig};
-use control::{By, control};
+use control::{Act, control};
 use orders::{GuidedInfo, Order, Placed};
 use participant::{Participant, Reply};
 use session::{Audience, Session, Topics};
@@ -386,11 +386,10 @@ impl Guided {
         match order {
             Order::Create(plan) => self.create(fx, &plan),
             Order::Control { code, action, subtask_id, message } => {
-                let by = By { conn: None, user_id: None, name: "host".into() };
-                let (clerk, texts) = (&mut self.clerk, &self.config.texts);
+                let (clerk, texts, message) = (&mut self.clerk, &self.config.texts, &*message);
+                let act = Act { conn: None, user_id: None, name: "host".into(), action, subtask_id, message };
                 let done = match self.sessions.get_mut(code.as_str()) {
-                    Some(session) => control(fx, clerk, texts, session, by, action, subtask_id, &message)
-                        .map_err(|fault| fault.message),
+                    Some(session) => control(fx, clerk, texts, session, act).map_err(|fault| fault.message),
                     None => Err("there is no such session".into()),
                 };
                 if let Err(why) = done {

@@ -46,6 +46,13 @@ pub enum ConfigError {
         /// What is wrong with it, and what would be right.
         why: String,
     },
+    /// A built-in contract that cannot be as it is described.
+    BadMount {
+        /// Its pattern.
+        pattern: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
     /// An origin or a host that is none.
     BadName {
         /// The setting of the builder.
@@ -80,6 +87,7 @@ impl fmt::Display for ConfigError {
             }
             Self::BadTopic { name, why } => write!(f, "topic {name:?}: {why}"),
             Self::BadTopicHub { pattern, why } => write!(f, "topic hub {pattern:?}: {why}"),
+            Self::BadMount { pattern, why } => write!(f, "mount {pattern:?}: {why}"),
             Self::BadName { setting, given, why } => write!(f, "{setting} {given:?}: {why}"),
             Self::BadLimit { name, why } => write!(f, "setting {name}: {why}"),
         }

@@ -1,14 +1,14 @@
 //! The builder: everything a host may choose, checked once.
 
-#[cfg(feature = "contracts")]
-use super::hub_plan::HubPlan;
 use super::{
     config::Config,
     options::{MountOptions, RouteOptions},
     server::Server,
 };
 #[cfg(feature = "contracts")]
-use crate::contracts::topic_hub::config::TopicHubConfig;
+use super::{guided_plan::GuidedPlan, hub_plan::HubPlan};
+#[cfg(feature = "contracts")]
+use crate::contracts::{guided_sessions::config::GuidedSessionsConfig, topic_hub::config::TopicHubConfig};
 use crate::{
     contracts::{
         contract::ContractFactory,
@@ -69,6 +69,8 @@ pub struct Builder {
     limits: Limits,
     #[cfg(feature = "contracts")]
     hubs: Vec<(HubPlan, MountOptions)>,
+    #[cfg(feature = "contracts")]
+    guided: Vec<(GuidedPlan, MountOptions)>,
     connections: Option<usize>,
     events: EventMask,
     store: Option<Foreign<dyn Store>>,
@@ -93,6 +95,8 @@ impl Default for Builder {
             limits: Limits::default(),
             #[cfg(feature = "contracts")]
             hubs: Vec::new(),
+            #[cfg(feature = "contracts")]
+            guided: Vec::new(),
             connections: None,
             events: EventMask::NONE,
             store: None,
@@ -222,6 +226,28 @@ impl Builder {
         self
     }
 
+    /// Mounts guided sessions at a path pattern with one parameter, the session's code, such as `/ws/sessions/{code}/`: instructors lead students through
+    /// steps, and the host takes part through [`Server::guided_sessions`]. A server has one such mount at most. They know people by what a gate says of them (the
+    /// subject of the [`Identity`](crate::Identity) is the user's id, an integer, and its role is STUDENT or INSTRUCTOR), so without one, as here, everybody
+    /// gets 403: see [`guided_sessions_with`](Self::guided_sessions_with).
+    #[cfg(feature = "contracts")]
+    pub fn guided_sessions(self, pattern: impl Into<String>, config: GuidedSessionsConfig) -> Self {
+        self.guided_sessions_with(pattern, MountOptions::default(), config)
+    }
+
+    /// As [`guided_sessions`](Self::guided_sessions), with options, a [gate](MountOptions::gate) above all. Since people are known by a cookie, it is always
+    /// [for pages of the same origin](MountOptions::same_origin).
+    #[cfg(feature = "contracts")]
+    pub fn guided_sessions_with(
+        mut self,
+        pattern: impl Into<String>,
+        options: MountOptions,
+        config: GuidedSessionsConfig,
+    ) -> Self {
+        self.guided.push((GuidedPlan { pattern: pattern.into(), config }, options));
+        self
+    }
+
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -288,7 +314,7 @@ impl Builder {
     #[allow(unused_mut, reason = "without the built-in contracts")]
     pub fn build(mut self) -> Result<Config, ConfigError> {
         #[cfg(feature = "contracts")]
-        let hub = self.mount_hub()?;
+        let (hub, guided) = (self.mount_hub()?, self.mount_guided()?);
         let limits = self.checked_limits()?;
         let addresses = parse_addresses(&self.listen)?;
         let topics = check_topics(&self.topics, &limits)?;
@@ -371,6 +397,8 @@ impl Builder {
             },
             #[cfg(feature = "contracts")]
             hub,
+            #[cfg(feature = "contracts")]
+            guided,
         })
     }
 
@@ -390,6 +418,23 @@ impl Builder {
         let options = options.refuses_while_stopping();
         self.mounts.push(MountPlan { pattern: hub.pattern.clone(), factory: Foreign::new(factory), options });
         Ok(Some(hub))
+    }
+
+    /// Turns guided sessions into a mount.
+    #[cfg(feature = "contracts")]
+    fn mount_guided(&mut self) -> Result<Option<GuidedPlan>, ConfigError> {
+        let mut plans = std::mem::take(&mut self.guided);
+        let Some((plan, options)) = plans.pop() else { return Ok(None) };
+        if !plans.is_empty() {
+            let why = "a server has one mount of guided sessions at most: give all sessions to that".into();
+            return Err(ConfigError::BadMount { pattern: plan.pattern, why });
+        }
+        // As a pattern it is looked at with all others.
+        parse_pattern(&plan.pattern)?;
+        let factory = Foreign::new(plan.check()?);
+        let options = options.same_origin();
+        self.mounts.push(MountPlan { pattern: plan.pattern.clone(), factory, options });
+        Ok(Some(plan))
     }
 
     /// Checks everything and starts the server. When this returns, it listens.

@@ -22,6 +22,8 @@ pub struct Config {
     pub(super) settings: Settings,
     #[cfg(feature = "contracts")]
     pub(super) hub: Option<super::hub_plan::HubPlan>,
+    #[cfg(feature = "contracts")]
+    pub(super) guided: Option<super::guided_plan::GuidedPlan>,
 }
 
 impl Config {

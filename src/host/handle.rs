@@ -36,6 +36,8 @@ pub struct Handle {
     pub(super) board: Arc<Board>,
     #[cfg(feature = "contracts")]
     pub(super) hub: Option<Arc<crate::contracts::topic_hub::publications::Publications>>,
+    #[cfg(feature = "contracts")]
+    pub(super) guided: Option<(MountId, Arc<crate::contracts::guided_sessions::orders::OrderDesk>)>,
 }
 
 impl Handle {

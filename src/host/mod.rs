@@ -3,6 +3,10 @@
 pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod event;
+#[cfg(feature = "contracts")]
+pub(crate) mod guided;
+#[cfg(feature = "contracts")]
+pub(crate) mod guided_plan;
 pub(crate) mod handle;
 #[cfg(feature = "contracts")]
 pub(crate) mod hub;

@@ -76,7 +76,7 @@ impl Config {
 impl Server {
     fn start(config: Config) -> Result<Self, StartError> {
         #[cfg(feature = "contracts")]
-        let hub = config.hub;
+        let (hub, guided) = (config.hub, config.guided);
         let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings, .. } = config;
         if cfg!(panic = "abort") {
             log::warn!(
@@ -135,7 +135,7 @@ impl Server {
             .iter()
             .filter_map(|(name, topic)| Some((name.clone(), ids.allot(topic.log_bytes).ok()?, *topic)))
             .collect();
-        let mounts = settings.mounts.iter().map(|mount| mount.pattern.clone()).collect();
+        let mounts: Arc<[_]> = settings.mounts.iter().map(|mount| mount.pattern.clone()).collect();
         let board = Arc::new(Board::new());
         let latest = Arc::new(Latest::new(topics.iter().map(|(_, _, topic)| *topic), Arc::clone(&wake)));
         let parts = Parts {
@@ -163,6 +163,8 @@ impl Server {
             handle: Handle {
                 #[cfg(feature = "contracts")]
                 hub: hub.and_then(|hub| hub.publications(&topics)).map(Arc::new),
+                #[cfg(feature = "contracts")]
+                guided: guided.and_then(|guided| guided.desk(&mounts)),
                 mailbox: sender,
                 latest,
                 topics,

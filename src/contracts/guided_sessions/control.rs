@@ -17,12 +17,16 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Who controls.
-pub(super) struct By {
-    /// `None`: the host.
+/// Who does what.
+pub(super) struct Act<'a> {
+    /// The connection that it came by; `None`: the host.
     pub(super) conn: Option<ConnId>,
+    /// `None`: the host.
     pub(super) user_id: Option<i64>,
     pub(super) name: Arc<str>,
+    pub(super) action: StepAction,
+    pub(super) subtask_id: Option<i64>,
+    pub(super) message: &'a str,
 }
 
 /// Carries an act out: everybody is told, and it is logged, also where nothing changes by it. After the end nothing but the end is said again.
@@ -31,11 +35,9 @@ pub(super) fn control(
     clerk: &mut Clerk,
     texts: &GuidedTexts,
     session: &mut Session,
-    by: By,
-    action: StepAction,
-    subtask_id: Option<i64>,
-    message: &str,
+    act: Act<'_>,
 ) -> Result<(), Fault> {
+    let Act { conn, user_id, name, action, subtask_id, message } = act;
     if session.is_over() && action != StepAction::EndStep {
         return Err(Fault::of_message(texts.over.as_ref()));
     }
@@ -67,13 +69,13 @@ pub(super) fn control(
     let act = StepControl {
         code: Arc::clone(&session.row.code),
         subtask_id,
-        instructor_id: by.user_id,
-        instructor_name: by.name,
+        instructor_id: user_id,
+        instructor_name: name,
         action,
         message: message.into(),
     };
     clerk.log(fx, GuidedRecord::StepControl(Box::new(act.clone())));
-    fx.event(EventClass::Lossless, 0, by.conn, GuidedEvent::Controlled(Arc::new(act)));
+    fx.event(EventClass::Lossless, 0, conn, GuidedEvent::Controlled(Arc::new(act)));
     Ok(())
 }
 

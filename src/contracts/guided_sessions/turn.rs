@@ -3,7 +3,7 @@
 use super::{
     clerk::Clerk,
     config::GuidedSessionsConfig,
-    control::{By, control, unknown_subtask},
+    control::{Act, control, unknown_subtask},
     inbox::{Asked, Details, Kind},
     messages,
     participant::{Participant, Reply, Step, What},
@@ -73,9 +73,9 @@ impl Turn<'_> {
                     _ => None,
                 };
                 let name = Arc::clone(&self.who().row.user_name);
-                let by = By { conn: Some(conn), user_id: Some(self.user_id), name };
-                let message = details.message()?;
-                control(self.fx, self.clerk, texts, self.session, by, action, subtask_id, &message)?;
+                let (user_id, message) = (Some(self.user_id), &*details.message()?);
+                let act = Act { conn: Some(conn), user_id, name, action, subtask_id, message };
+                control(self.fx, self.clerk, texts, self.session, act)?;
             }
         }
         Ok(())

@@ -52,7 +52,7 @@ use std::{any::Any, fmt::Display, time::Duration};
 const PATTERN: &str = "/ws/sessions/{code}/";
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct GuidedStage {
     config: GuidedSessionsConfig,
     saved: Vec<SavedGuidedSession>,
@@ -62,19 +62,6 @@ pub(super) struct GuidedStage {
     beside: Option<String>,
     /// The host asks for events.
     events: bool,
-}
-
-impl Default for GuidedStage {
-    fn default() -> Self {
-        Self {
-            config: GuidedSessionsConfig::new(),
-            saved: Vec::new(),
-            limits: Limits::default(),
-            desk: None,
-            beside: None,
-            events: false,
-        }
-    }
 }
 
 /// The host's command that the contract panics over.
