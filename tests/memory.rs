@@ -2,7 +2,6 @@
 //!
 //! A binary of its own, since it counts every allocation of the process; the tests take turns.
 
-#![allow(unsafe_code, reason = "an allocator is unsafe by nature")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -12,88 +11,22 @@ use andon::{
     Stopped, Store, StoreError, Topic,
 };
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     net::{SocketAddr, TcpStream},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
     time::Duration,
 };
 use support::{
-    BINARY, CLOSE, Client, PATIENCE, PING, Script, TEXT, close_payload, eventually, limits, masked,
-    upgrade_head,
+    BINARY, CLOSE, Client, PATIENCE, PING, Script, TEXT, close_payload,
+    counting::{Counting, Meter},
+    eventually, limits, masked, upgrade_head,
 };
-
-/// The system's allocator, counted.
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn grew(bytes: usize) {
-    PEAK.fetch_max(NOW.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: all is the system's allocator's; the counters do not touch memory that it gave out.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grew(layout.size());
-        // SAFETY: the caller keeps to the contract of the same method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller keeps to the contract of the same method.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both may exist for a moment, as when the system has to move it.
-        grew(size);
-        // SAFETY: the caller keeps to the contract of the same method.
-        let moved = unsafe { System.realloc(at, layout, size) };
-        NOW.fetch_sub(layout.size(), Relaxed);
-        moved
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// What is allocated from here on.
-struct Meter {
-    baseline: usize,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Meter {
-    fn start() -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let baseline = NOW.load(Relaxed);
-        PEAK.store(baseline, Relaxed);
-        Self { baseline, _turn: turn }
-    }
-
-    fn peak(&self) -> usize {
-        PEAK.load(Relaxed) - self.baseline
-    }
-
-    /// The peak is below the ceiling, and not for want of trying.
-    #[track_caller]
-    fn judge(&self, ceiling: usize, at_least: usize) {
-        let peak = self.peak();
-        eprintln!("peak {} KiB of {} KiB", peak >> 10, ceiling >> 10);
-        assert!(peak <= ceiling, "{peak} bytes were allocated, the ceiling is {ceiling}");
-        assert!(
-            peak >= at_least,
-            "only {peak} bytes were allocated: the test tests nothing below {at_least}"
-        );
-    }
-}
 
 const MESSAGE: usize = 256 << 10;
 const PARTIAL: usize = 6 << 20;
@@ -434,15 +367,14 @@ fn stopped_within_one_frame(end: impl FnOnce(&andon::Handle, &mut Client, &mut [
     let before = handle.stats().bytes_out;
     speaker.text("publish");
     eventually("everybody has a part", || handle.stats().bytes_out - before > (CLIENTS * 4_000) as u64);
-    let held = NOW.load(Relaxed);
-    PEAK.store(held, Relaxed);
+    let held = meter.forget_peak();
     end(&handle, &mut speaker, &mut clients);
     eventually("the frame is set aside", || handle.stats().detached_bytes > 0);
     let stats = handle.stats();
     assert_eq!(stats.frames_torn, 0);
     assert!(stats.detached_bytes < 2 * LARGE as u64, "{} bytes", stats.detached_bytes);
     assert!(stats.outbox_bytes < 1_000 * CLIENTS as u64, "{} bytes", stats.outbox_bytes);
-    let grown = PEAK.load(Relaxed) - held;
+    let grown = meter.peak() - held;
     assert!(grown < 4 * LARGE, "{grown} bytes for {CLIENTS} clients");
     // It is finished, and let go of with the last who needs it.
     for client in &mut clients[..2] {

@@ -3,7 +3,6 @@
 //! A binary of its own for its allocator.
 
 #![cfg(feature = "contracts")]
-#![allow(unsafe_code, reason = "an allocator is unsafe by nature")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -12,52 +11,12 @@ use andon::{
     ConnId, ContractFactory, Effect, Effects, Equipment, EquipmentMonitor, Hello, Identity, Method, Now,
     OwnedRequest, Placing, Server, Setup, SnapshotMessages, Stale, Tags, TagsBuilder, TopicId,
 };
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    collections::HashSet,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::{collections::HashSet, time::Duration};
+use support::{
+    Client,
+    counting::{Counting, Meter},
+    limits, stats_until,
 };
-use support::{Client, limits, stats_until};
-
-/// The system's allocator, counted.
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// The tests take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn grew(bytes: usize) {
-    PEAK.fetch_max(NOW.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: all is the system's allocator's; the counters do not touch memory that it gave out.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grew(layout.size());
-        // SAFETY: the caller keeps to the contract of the same method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller keeps to the contract of the same method.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both may exist for a moment, as when the system has to move it.
-        grew(size);
-        // SAFETY: the caller keeps to the contract of the same method.
-        let moved = unsafe { System.realloc(at, layout, size) };
-        NOW.fetch_sub(layout.size(), Relaxed);
-        moved
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -128,18 +87,16 @@ fn carry_out(fx: &mut Effects, topics: &mut HashSet<TopicId>) {
 
 #[test]
 fn the_contract_keeps_its_ceiling() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let limits = limits(|limits| limits.connections = Some(VIEWS));
-    let queries = queries();
-    let (mut fx, mut topics) = (Effects::for_test(Now::default()), HashSet::new());
-    let before = NOW.load(Relaxed);
+    let (meter, (queries, mut fx)) = Meter::start_after(|| (queries(), Effects::for_test(Now::default())));
+    let mut topics = HashSet::new();
     let (tags, scan) = described().build().unwrap();
     let mut monitor = EquipmentMonitor::new(scan);
     let ceiling = monitor.memory_ceiling(&limits);
     let mut contract = monitor.build(&mut Setup::for_test(&mut fx, &[]));
     fill(&tags);
     carry_out(&mut fx, &mut topics);
-    PEAK.store(NOW.load(Relaxed), Relaxed);
+    meter.forget_peak();
     let (mut at, nobody) = (Now::default(), Identity::default());
     for (n, query) in queries.iter().enumerate() {
         at.tick = at.tick + Duration::from_millis(3);
@@ -170,19 +127,14 @@ fn the_contract_keeps_its_ceiling() {
                 contract.snapshot(at, *topic, placing, &mut out);
             }
         }
-        let peak = PEAK.load(Relaxed) - before;
-        eprintln!("peak {peak} of {ceiling}");
-        assert!(peak <= ceiling, "{peak} bytes were allocated, the ceiling is {ceiling}");
-        assert!(peak >= ceiling / 4, "{peak} bytes are far from the ceiling of {ceiling}");
+        meter.judge(ceiling, ceiling / 4);
         carry_out(&mut fx, &mut topics);
-        PEAK.store(NOW.load(Relaxed), Relaxed);
+        meter.forget_peak();
     }
 }
 
 #[test]
 fn the_server_keeps_its_ceiling() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let queries = queries();
     let limits = limits(|limits| {
         limits.connections = Some(VIEWS + 1);
         (limits.message_bytes, limits.frame_bytes) = (16 << 10, 16 << 10);
@@ -191,8 +143,7 @@ fn the_server_keeps_its_ceiling() {
         (limits.topics, limits.log_bytes_total) = (2 * VIEWS, 64 << 20);
         (limits.commands, limits.command_bytes) = (16, 64 << 10);
     });
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    let (meter, queries) = Meter::start_after(queries);
     let (tags, scan) = described().build().unwrap();
     let monitor = EquipmentMonitor::new(scan);
     let said = monitor.memory_ceiling(&limits);
@@ -214,8 +165,6 @@ fn the_server_keeps_its_ceiling() {
         change(&tags, round % 2 == 0);
         stats.conflated > 10 && stats.skipped > 10
     });
-    let peak = PEAK.load(Relaxed) - before;
-    eprintln!("peak {peak} of {ceiling}");
-    assert!(peak <= ceiling, "{peak} bytes were allocated, the ceiling is {ceiling}");
+    meter.judge(ceiling, 0);
     drop(clients);
 }

@@ -3,6 +3,7 @@
 //! Nothing here sleeps. Whoever waits blocks on a socket or a channel, and [`PATIENCE`] turns waiting for ever into a failure.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod counting;
 #[cfg(feature = "contracts")]
 pub(crate) mod program;
 
