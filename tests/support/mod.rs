@@ -4,12 +4,13 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod counting;
+pub(crate) mod host;
 #[cfg(feature = "contracts")]
 pub(crate) mod program;
 
 use andon::{
     Admission, Builder, Closed, ConnId, Contract, Effects, Handle, Hello, Limits, Message, RecordTicket,
-    Response, Server, StoreError,
+    Response, Server, Setup, StoreError,
 };
 use std::{
     any::Any,
@@ -104,6 +105,11 @@ pub(crate) fn upgrade_head(path: &str, more: &str) -> String {
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
     )
+}
+
+/// A request for what lies at a path.
+pub(crate) fn get_head(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
 /// The answer to a request.
@@ -268,7 +274,7 @@ impl Client {
     /// `GET path`, and its answer.
     #[track_caller]
     pub(crate) fn get(&mut self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        self.ask(&get_head(path))
     }
 
     /// Takes one answer: to anything but a HEAD.
@@ -409,6 +415,11 @@ impl Contract for Echo {
     fn message(&mut self, fx: &mut Effects, peer: ConnId, message: Message<'_>) {
         fx.send(peer, message);
     }
+}
+
+/// Its factory.
+pub(crate) fn echo(_: &mut Setup<'_>) -> Echo {
+    Echo
 }
 
 type OnHello = Box<dyn FnMut(&mut Effects, ConnId, &Hello<'_>) + Send>;
