@@ -5,6 +5,7 @@
 
 pub(crate) mod counting;
 pub(crate) mod host;
+pub(crate) mod http;
 #[cfg(feature = "contracts")]
 pub(crate) mod program;
 
