@@ -1,7 +1,7 @@
 //! Subscribers of one topic, and the publisher who asks the server to publish to them.
 
 use super::{
-    clients::{Clients, Id, Watch},
+    clients::{Clients, Id, OPENED_AT_ONCE, Watch},
     ledger::Ledger,
     options::{Options, Target},
     parser::Message,
@@ -10,7 +10,6 @@ use super::{
 use andon_bench::{clock::now_ns, frame, socket};
 use std::ops::Range;
 
-const OPENED_AT_ONCE: usize = 256;
 /// What a client that never reads lets its socket take.
 const STALLED_RECEIVE_BYTES: usize = 32 * 1024;
 /// For greetings, if a server has any, and for subscriptions to take effect.

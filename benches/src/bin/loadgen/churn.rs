@@ -17,8 +17,8 @@ const SOURCES: u8 = 32;
 const ERRORS_MAX: u64 = 10_000;
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let server = Server::told(options)?;
+    let mut clients = Clients::new(options)?;
     if options.target.address.ip().is_loopback() {
         clients.sources = (1..=SOURCES).map(|last| Ipv4Addr::new(127, 0, 1, last)).collect();
     }
@@ -35,8 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, String> {
     for _ in 0..options.clients {
         clients.open(&options.target).map_err(|error| error.to_string())?;
     }
-    let measure_ns = now_ns() + options.warmup_ns();
-    let end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, end_ns) = options.measured_from(now_ns());
     let mut begin = None;
     while now_ns() < end_ns {
         if begin.is_none() && now_ns() >= measure_ns {

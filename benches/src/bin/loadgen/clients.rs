@@ -23,6 +23,8 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 const READ_BUFFER_BYTES: usize = 256 * 1024;
+/// How many a workload opens at a time.
+pub(crate) const OPENED_AT_ONCE: usize = 256;
 const OPENING_NS_MAX: u64 = 60_000_000_000;
 const TIMER: u64 = u64::MAX;
 
@@ -85,10 +87,15 @@ pub(crate) struct Clients {
     pub(crate) reads: u64,
 }
 
+fn polled() -> io::Result<(Epoll, Timer)> {
+    let (epoll, timer) = (Epoll::new()?, Timer::new()?);
+    epoll.add(&timer, Interest::Read, TIMER)?;
+    Ok((epoll, timer))
+}
+
 impl Clients {
-    pub(crate) fn new(options: &Options) -> io::Result<Self> {
-        let (epoll, timer) = (Epoll::new()?, Timer::new()?);
-        epoll.add(&timer, Interest::Read, TIMER)?;
+    pub(crate) fn new(options: &Options) -> Result<Self, String> {
+        let (epoll, timer) = polled().map_err(|error| format!("cannot wait for sockets: {error}"))?;
         Ok(Self {
             epoll,
             timer,

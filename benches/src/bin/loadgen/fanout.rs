@@ -8,26 +8,23 @@ use super::{
     audience::Audience,
     clients::Clients,
     options::Options,
-    reading::Reading,
+    reading::{Reading, TAIL_NS_MAX},
     report::Report,
     server::{Memory, Server},
 };
 use andon_bench::clock::now_ns;
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// A paced run waits so long for what was published in it.
-const TAIL_NS_MAX: u64 = 3 * SECOND_NS;
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
+    let server = Server::told(options)?;
     let memory = server.and_then(Server::memory);
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let mut clients = Clients::new(options)?;
     let mut audience =
         Audience::gather(&mut clients, options, &options.target, options.clients, options.stalled)?;
 
     let start_ns = now_ns() + SECOND_NS / 100;
-    let measure_ns = start_ns + options.warmup_ns();
-    let end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, end_ns) = options.measured_from(start_ns);
     let mut pace = Pace { next_ns: start_ns, step_ns: (1e9 / options.rate) as u64, end_ns, late: 0 };
     let mut begin = None;
     let mut progress = (0, now_ns());

@@ -1,6 +1,12 @@
 //! Idle connections: what memory the server takes for each, and whether it sleeps.
 
-use super::{clients::Clients, options::Options, reading::Reading, report::Report, server::Server};
+use super::{
+    clients::{Clients, OPENED_AT_ONCE},
+    options::Options,
+    reading::Reading,
+    report::Report,
+    server::Server,
+};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Opened and closed first, so that what a server allocates once is not counted.
@@ -9,7 +15,7 @@ const BEFORE: usize = 8;
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
     let server = Server::new(options.pid.ok_or("idle needs --pid")?)?;
     let memory = || server.memory().ok_or("the server is gone");
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let mut clients = Clients::new(options)?;
     let before = clients.open_many(&options.target, BEFORE, BEFORE)?;
     clients.rest(SECOND_NS / 2);
     for id in before {
@@ -19,7 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, String> {
 
     let memory_before = memory()?;
     let begin = Reading::take(Some(server));
-    clients.open_many(&options.target, options.clients, 256)?;
+    clients.open_many(&options.target, options.clients, OPENED_AT_ONCE)?;
     let end = Reading::take(Some(server));
     clients.rest(SECOND_NS * 3 / 2);
     let memory_after = memory()?;

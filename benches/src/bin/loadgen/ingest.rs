@@ -4,7 +4,7 @@
 //! only copies. It is over when the server has told each client the count, so everything sent has been handled.
 
 use super::{
-    clients::{Clients, Id, Watch},
+    clients::{Clients, Id, OPENED_AT_ONCE, Watch},
     options::Options,
     parser::Message,
     reading::Reading,
@@ -20,10 +20,10 @@ const SEND_BYTES: usize = 64 * 1024;
 const QUERY: &[u8] = b"Q";
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let server = Server::told(options)?;
+    let mut clients = Clients::new(options)?;
     clients.settings.send_bytes = Some(SEND_BYTES);
-    let ids = clients.open_many(&options.target, options.clients, 256)?;
+    let ids = clients.open_many(&options.target, options.clients, OPENED_AT_ONCE)?;
     let mut ingest = Ingest::new(&mut clients, options);
 
     // Ask for the count at once, which also proves that the server answers.
@@ -41,8 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, String> {
         clients.want_room(id, true);
     }
 
-    let measure_ns = now_ns() + options.warmup_ns();
-    let mut end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, mut end_ns) = options.measured_from(now_ns());
     let mut begin = None;
     while ingest.left() > 0 {
         let now = now_ns();

@@ -5,11 +5,11 @@
 //! milliseconds, so its figures are up to one too high.
 
 use super::{
-    clients::{Clients, Id, Watch},
+    clients::{Clients, Id, OPENED_AT_ONCE, Watch},
     latency::Latency,
     options::Options,
     parser::Message,
-    reading::Reading,
+    reading::{Reading, TAIL_NS_MAX},
     report::Report,
     server::Server,
 };
@@ -21,8 +21,6 @@ use std::{
 
 const SECOND_NS: u64 = 1_000_000_000;
 const MINUTE_NS: u64 = 60 * SECOND_NS;
-const TAIL_NS_MAX: u64 = 3 * SECOND_NS;
-const OPENED_AT_ONCE: usize = 256;
 /// More than a change of one machine.
 const KEPT: usize = 2048;
 /// `{"type":"equipment_status","timestamp":"2025-11-03T10:30:45.123Z","seq":` and the number.
@@ -30,14 +28,13 @@ const HEAD_BYTES: usize = 96;
 const TIMESTAMP: &[u8] = b"\"timestamp\":\"";
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let server = Server::told(options)?;
+    let mut clients = Clients::new(options)?;
     clients.keep = KEPT;
     // Whoever comes late is told of everything at once; messages count from when all are there.
     clients.open_many(&options.target, options.clients, OPENED_AT_ONCE)?;
     let mut line = Line::new(options.clients);
-    let measure_ns = now_ns() + options.warmup_ns();
-    let end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, end_ns) = options.measured_from(now_ns());
     let mut begin = None;
     let (begin, end) = loop {
         let now = now_ns();

@@ -13,23 +13,22 @@ use super::{
     options::Options,
     parser::Message,
     pingpong::{is_echo, question},
-    reading::Reading,
+    reading::{Reading, TAIL_NS_MAX},
     report::Report,
     server::Server,
 };
 use andon_bench::{clock::now_ns, frame};
 
 const SECOND_NS: u64 = 1_000_000_000;
-const TAIL_NS_MAX: u64 = 3 * SECOND_NS;
 /// Subscribers that are read between two looks at the asker.
 const BETWEEN_LOOKS: usize = 16;
 const QUESTION_BYTES: usize = 100;
 const PRIMING_BYTES: usize = 64 * 1024;
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
+    let server = Server::told(options)?;
     let memory = server.and_then(Server::memory);
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let mut clients = Clients::new(options)?;
     let stalled = (options.clients as f64 * options.stalled_share).round() as usize;
     let reading = options.clients.saturating_sub(stalled);
     let audience = Audience::gather(&mut clients, options, &options.target, reading, stalled)?;
@@ -51,8 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, String> {
     mixed.prime(&mut clients, options)?;
 
     let start_ns = now_ns() + SECOND_NS / 100;
-    let measure_ns = start_ns + options.warmup_ns();
-    let end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, end_ns) = options.measured_from(start_ns);
     let mut pace = Pace { next_ns: start_ns, step_ns: (1e9 / options.rate) as u64, end_ns, late: 0 };
     mixed.asker.due_ns = start_ns;
     let mut begin = None;

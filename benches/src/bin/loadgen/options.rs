@@ -189,9 +189,10 @@ impl Options {
         Ok(())
     }
 
-    /// When the measured time begins and ends, in nanoseconds from the start.
-    pub(crate) fn warmup_ns(&self) -> u64 {
-        (self.warmup * 1e9) as u64
+    /// When the measured time of a run that starts then begins and ends.
+    pub(crate) fn measured_from(&self, start_ns: u64) -> (u64, u64) {
+        let measure_ns = start_ns + (self.warmup * 1e9) as u64;
+        (measure_ns, measure_ns + self.measured_ns())
     }
 
     pub(crate) fn measured_ns(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! Ping-pong: each client sends a text message and waits for its echo.
 
 use super::{
-    clients::{Clients, Id, Watch},
+    clients::{Clients, Id, OPENED_AT_ONCE, Watch},
     latency::Latency,
     options::Options,
     parser::Message,
@@ -12,9 +12,9 @@ use super::{
 use andon_bench::{clock::now_ns, frame};
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
-    let ids = clients.open_many(&options.target, options.clients, 256)?;
+    let server = Server::told(options)?;
+    let mut clients = Clients::new(options)?;
+    let ids = clients.open_many(&options.target, options.clients, OPENED_AT_ONCE)?;
     let mut game = Pingpong {
         question: question(options.size),
         sent_ns: vec![0; ids.len()],
@@ -23,8 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, String> {
         bad: 0,
         closed: 0,
     };
-    let measure_ns = now_ns() + options.warmup_ns();
-    let end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, end_ns) = options.measured_from(now_ns());
     for id in ids {
         game.ask(&mut clients, id);
     }

@@ -7,6 +7,9 @@ use super::{
 use andon_bench::clock::{CpuClock, now_ns};
 use std::fs;
 
+/// Beyond the measured time, a run waits so long for what was begun in it; a flood, for any progress.
+pub(crate) const TAIL_NS_MAX: u64 = 3_000_000_000;
+
 /// Ticks of `/proc/stat`, each of 10 ms, over all processors.
 #[derive(Clone, Copy, Default)]
 struct Machine {

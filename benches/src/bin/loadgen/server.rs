@@ -1,5 +1,6 @@
 //! The server under test, seen from outside: its processor time and memory.
 
+use super::options::Options;
 use andon_bench::clock::CpuClock;
 use std::fs;
 
@@ -29,6 +30,11 @@ impl Server {
     pub(crate) fn new(pid: u32) -> Result<Self, String> {
         let clock = CpuClock::of(pid).map_err(|error| format!("process {pid}: {error}"))?;
         Ok(Self { pid, clock })
+    }
+
+    /// The one that the command line names, if it does.
+    pub(crate) fn told(options: &Options) -> Result<Option<Self>, String> {
+        options.pid.map(Self::new).transpose()
     }
 
     pub(crate) fn cpu(self) -> Option<Cpu> {
