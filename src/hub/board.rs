@@ -5,9 +5,11 @@
 
 #[cfg(test)]
 mod check;
+mod keyed;
 #[cfg(test)]
 mod model;
 
+use self::keyed::Keyed;
 use super::{
     cursor::{Cursor, Detached, Rest},
     log::Log,
@@ -15,9 +17,8 @@ use super::{
 };
 use crate::ground::{
     counters::Stats,
-    frame::{Header, Opcode, frame_len, messages},
+    frame::{Opcode, frame_len, messages},
     id::TopicId,
-    limits::{KEY_COST_BYTES, KEYED_BYTES_MAX, KEYS_PER_TOPIC_MAX},
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -45,15 +46,6 @@ pub(crate) struct Subscriber {
     /// It is lost within a frame whose rest could not be kept: nothing that is sent to it now would be understood.
     pub(crate) torn: bool,
     pub(crate) cursor: Cursor,
-}
-
-/// The latest frame of every key.
-#[derive(Debug, Default)]
-struct Keyed {
-    places: HashMap<Box<str>, usize>,
-    frames: Vec<Box<[u8]>>,
-    /// Bytes of frames and names.
-    bytes: usize,
 }
 
 /// When a snapshot was made: at which end of the log, and, if it is a contract's, in which turn.
@@ -754,41 +746,6 @@ impl Board {
     }
 }
 
-impl Cursor {
-    /// Whether a snapshot is owed that was not begun.
-    fn awaits_snapshot(&self) -> bool {
-        self.detached.as_ref().is_some_and(|d| d.pieces.len() > usize::from(d.sent > 0))
-    }
-
-    /// Puts a snapshot behind what is begun. Returns what it replaces, for the board's count.
-    #[must_use]
-    fn detach(&mut self, piece: Arc<[u8]>) -> VecDeque<Arc<[u8]>> {
-        let detached = self.detached.get_or_insert_with(|| {
-            Box::new(Detached { pieces: VecDeque::new(), sent: 0, frame: None, gap_from: None })
-        });
-        // Of snapshots that were never begun only the newest is worth sending.
-        let keep = usize::from(detached.sent > 0);
-        let replaced = detached.pieces.split_off(keep.min(detached.pieces.len()));
-        detached.pieces.push_back(piece);
-        detached.gap_from = None;
-        replaced
-    }
-
-    /// Puts a word about what is missed, from frame `from` on, ahead of the snapshot that was detached last.
-    fn put_gap_ahead(&mut self, gap: Arc<[u8]>, from: u64) {
-        if let Some(detached) = self.detached.as_deref_mut() {
-            detached.pieces.insert(detached.pieces.len() - 1, gap);
-            detached.gap_from = Some(from);
-        }
-    }
-
-    /// The first frame that is never sent when the cursor is led forward now: where the last gap began, if that has not been told.
-    fn first_missed(&self) -> u64 {
-        let untold = self.detached.as_ref().filter(|d| d.pieces.len() - usize::from(d.sent > 0) == 2);
-        untold.and_then(|detached| detached.gap_from).unwrap_or(self.next)
-    }
-}
-
 impl TopicState {
     fn is_saturated(&self) -> bool {
         self.in_pass
@@ -800,49 +757,4 @@ impl TopicState {
 /// Bytes of a ring's two ends as one, to be shared.
 fn shared(a: &[u8], b: &[u8]) -> Arc<[u8]> {
     if b.is_empty() { a.into() } else { [a, b].concat().into() }
-}
-
-impl Keyed {
-    /// Whether it was there.
-    fn forget(&mut self, key: &str) -> bool {
-        let Some(place) = self.places.remove(key) else { return false };
-        let frame = self.frames.remove(place);
-        self.bytes -= frame.len() + key.len();
-        // The order in which the keys first appeared is kept.
-        self.places.values_mut().filter(|other| **other > place).for_each(|other| *other -= 1);
-        true
-    }
-
-    /// What it takes: its bytes, and a place for each key.
-    fn cost(&self) -> usize {
-        self.bytes + self.frames.len() * KEY_COST_BYTES
-    }
-
-    /// False when there is no room: here, or when it would cost `room` more than it does.
-    fn put(&mut self, key: &str, opcode: Opcode, payload: &[u8], room: usize) -> bool {
-        let header = Header::new(opcode, payload.len());
-        let len = header.as_slice().len() + payload.len();
-        let place = self.places.get(key).copied();
-        let freed = place.map_or(0, |place| self.frames[place].len());
-        let named = if place.is_none() { key.len() } else { 0 };
-        let placed = if place.is_none() { KEY_COST_BYTES } else { 0 };
-        if (len + named + placed).saturating_sub(freed) > room {
-            return false;
-        }
-        if self.bytes - freed + len + named > KEYED_BYTES_MAX
-            || (place.is_none() && self.frames.len() >= KEYS_PER_TOPIC_MAX)
-        {
-            return false;
-        }
-        self.bytes = self.bytes - freed + len + named;
-        let frame = [header.as_slice(), payload].concat().into_boxed_slice();
-        match place {
-            Some(place) => self.frames[place] = frame,
-            None => {
-                self.places.insert(key.into(), self.frames.len());
-                self.frames.push(frame);
-            }
-        }
-        true
-    }
 }

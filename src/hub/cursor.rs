@@ -84,6 +84,39 @@ impl Cursor {
             (self.next, self.part) = (next, part as u32);
         }
     }
+
+    /// Whether a snapshot is owed that was not begun.
+    pub(super) fn awaits_snapshot(&self) -> bool {
+        self.detached.as_ref().is_some_and(|d| d.pieces.len() > usize::from(d.sent > 0))
+    }
+
+    /// Puts a snapshot behind what is begun. Returns what it replaces, for the board's count.
+    #[must_use]
+    pub(super) fn detach(&mut self, piece: Arc<[u8]>) -> VecDeque<Arc<[u8]>> {
+        let detached = self.detached.get_or_insert_with(|| {
+            Box::new(Detached { pieces: VecDeque::new(), sent: 0, frame: None, gap_from: None })
+        });
+        // Of snapshots that were never begun only the newest is worth sending.
+        let keep = usize::from(detached.sent > 0);
+        let replaced = detached.pieces.split_off(keep.min(detached.pieces.len()));
+        detached.pieces.push_back(piece);
+        detached.gap_from = None;
+        replaced
+    }
+
+    /// Puts a word about what is missed, from frame `from` on, ahead of the snapshot that was detached last.
+    pub(super) fn put_gap_ahead(&mut self, gap: Arc<[u8]>, from: u64) {
+        if let Some(detached) = self.detached.as_deref_mut() {
+            detached.pieces.insert(detached.pieces.len() - 1, gap);
+            detached.gap_from = Some(from);
+        }
+    }
+
+    /// The first frame that is never sent when the cursor is led forward now: where the last gap began, if that has not been told.
+    pub(super) fn first_missed(&self) -> u64 {
+        let untold = self.detached.as_ref().filter(|d| d.pieces.len() - usize::from(d.sent > 0) == 2);
+        untold.and_then(|detached| detached.gap_from).unwrap_or(self.next)
+    }
 }
 
 #[cfg(test)]

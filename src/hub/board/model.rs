@@ -1,7 +1,7 @@
 //! The board against a naive model: every message a number, every subscriber the list of numbers it got.
 
 use super::*;
-use crate::hub::topic::Topic;
+use crate::{ground::frame::Header, hub::topic::Topic};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One subscriber, seen from its client.
