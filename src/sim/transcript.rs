@@ -7,6 +7,8 @@ mod depot;
 mod equipment_monitor;
 mod guest;
 mod guided_sessions;
+#[cfg(feature = "jwt")]
+mod identities;
 mod pipe;
 mod runner;
 mod script;

@@ -27,7 +27,8 @@ use std::{
 const TURNS_MAX: usize = 10_000;
 /// When a transcript's time begins.
 const START: Tick = Tick::from_nanos(1_000_000_000_000);
-const START_WALL_MS: i64 = 1_700_000_000_000;
+/// The same moment on the wall clock.
+pub(super) const START_WALL_MS: i64 = 1_700_000_000_000;
 
 #[derive(Debug, Default)]
 struct RunnerPorts {

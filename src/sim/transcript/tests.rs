@@ -167,6 +167,21 @@ fn guided_sessions_have_a_transcript_for_each_requirement() {
     all_are_named("guided_sessions", &GUIDED_SESSIONS);
 }
 
+/// What is promised of identities in `docs/design.md`.
+#[cfg(feature = "jwt")]
+const IDENTITIES: [(&str, &str); 3] = [
+    ("IDENT-1", "a connection ends with the identity that it was opened with"),
+    ("IDENT-2", "who is put out is out and stays out"),
+    ("IDENT-3", "roles are demanded"),
+];
+
+#[cfg(feature = "jwt")]
+#[test]
+fn identities_keep_to_their_transcripts() {
+    run_all("identities", super::identities::IdentityStage::default);
+    all_are_named("identities", &IDENTITIES);
+}
+
 /// Repeats text; to `later` it answers a second later, to `tell` the host is told, of bytes it tells their number.
 #[derive(Default)]
 struct Parrot {
