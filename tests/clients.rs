@@ -5,11 +5,13 @@
 
 mod support;
 
-use andon::{Builder, HubError, Server, TopicHub, TopicHubConfig};
+use andon::{
+    Builder, HubError, Identity, IdentityTable, MountOptions, Server, Setup, TopicHub, TopicHubConfig,
+};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, process::Command, time::Duration};
 use support::{
-    PATIENCE,
+    PATIENCE, Script,
     program::{Program, tool},
     start,
 };
@@ -123,4 +125,35 @@ fn a_client_on_a_bare_socket_is_refused() {
     let Some(command) = python("a_client_on_a_bare_socket_is_refused") else { return };
     let (_server, addr) = start(hub());
     assert_eq!(raw(command, addr, "nowhere").next(), json!({"status": "HTTP/1.1 403 Forbidden"}));
+}
+
+/// A page can write no header but the subprotocols, and fails when none of them is agreed on: the check that browsers make, and Node's with them.
+#[test]
+fn the_javascript_client_shows_its_token_among_the_subprotocols() {
+    let test = "the_javascript_client_shows_its_token_among_the_subprotocols";
+    let (Some(first), Some(second), Some(third)) = (node(test), node(test), node(test)) else { return };
+    let table = IdentityTable::new().subprotocol();
+    table.insert("c2VjcmV0.X-_", Identity::new("17")).expect("there is room");
+    let greet = |_: &mut Setup<'_>| {
+        Script::new().opened(|fx, peer, hello| fx.send(peer, hello.identity.subject().unwrap_or_default()))
+    };
+    let options = MountOptions::new().gate(table.clone()).subprotocol("chat");
+    let (server, addr) = start(Server::builder().mount_with("/ws", options, greet));
+    let url = format!("ws://{addr}/ws");
+    let run = |node, arguments: &[&str]| Program::run(node, "bearer_client.mjs", arguments);
+
+    let client = run(first, &[&url, "c2VjcmV0.X-_"]);
+    assert_eq!(client.next(), json!({"event": "open", "detail": "andon.bearer"}));
+    assert_eq!(client.next(), json!({"event": "message", "detail": "17"}));
+    let talker = run(second, &[&url, "c2VjcmV0.X-_", "chat"]);
+    assert_eq!(talker.next(), json!({"event": "open", "detail": "chat"}));
+    assert_eq!(talker.next(), json!({"event": "message", "detail": "17"}));
+    let stranger = run(third, &[&url, "c2VjcmV0"]);
+    assert_eq!(stranger.next(), json!({"event": "close", "detail": 1006}));
+
+    assert_eq!(table.remove_subject("17"), 1);
+    server.handle().revoke("17").expect("the server runs");
+    for client in [client, talker] {
+        assert_eq!(client.next(), json!({"event": "close", "detail": 1008}));
+    }
 }

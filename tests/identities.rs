@@ -287,3 +287,68 @@ fn the_built_in_contracts_stand_behind_a_gate_like_any_other() {
         }
     }
 }
+
+#[cfg(feature = "jwt")]
+mod tokens {
+    use super::*;
+    use andon::{JwtGate, JwtKey};
+    use std::{fs, path::Path};
+
+    fn file(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(name);
+        fs::read_to_string(path).unwrap()
+    }
+
+    fn gate() -> JwtGate {
+        let keys = [
+            JwtKey::hs256("a secret of tests, known to all who read this").unwrap(),
+            JwtKey::rs256(file("test-only-rsa-public.pem")).unwrap(),
+            JwtKey::es256(file("test-only-ec-public.pem")).unwrap(),
+            JwtKey::eddsa(file("test-only-ed-public.pem")).unwrap(),
+        ];
+        JwtGate::new(keys).unwrap().issuer("school").audience("andon")
+    }
+
+    #[test]
+    fn come_in_by_every_place_and_algorithm() {
+        let options = gated(gate().cookie("jwt").bearer().query("t").subprotocol()).role("TUTOR");
+        let (_server, addr) = start(Server::builder().mount_with("/ws", options, tell).route_with(
+            Method::Get,
+            "/who",
+            RouteOptions::new().gate(gate().bearer()).role("STUDENT"),
+            whoami,
+        ));
+        for line in file("vectors.txt").lines() {
+            let (_, token) = line.split_once(' ').unwrap();
+            open(addr, "/ws", &format!("Cookie: jwt={token}\r\n"), "17 -");
+            open(addr, "/ws", &format!("Authorization: Bearer {token}\r\n"), "17 -");
+            open(addr, &format!("/ws?t={token}"), "", "17 -");
+            let offer = format!("Sec-WebSocket-Protocol: andon.bearer, {token}\r\n");
+            open(addr, "/ws", &offer, "17 andon.bearer");
+            let request =
+                format!("GET /who HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+            assert_eq!(Client::connect(addr).ask(&request).text(), "17");
+            let answer = refused(addr, "/ws", &format!("Authorization: Bearer {token}x\r\n"));
+            assert!(!answer.text().contains(token), "{}", answer.text());
+        }
+    }
+
+    /// A table, then tokens, then the host: the first that knows what is shown decides.
+    #[test]
+    fn stand_in_a_chain_with_a_table_and_the_host() {
+        let chain = table().cookies().or(gate().bearer()).or(AskHost);
+        let builder = Server::builder().events(EventMask::ASKS).mount_with("/", gated(chain), tell);
+        let (mut server, addr) = start(builder);
+        let (handle, events) = (server.handle(), server.events().unwrap());
+        let vectors = file("vectors.txt");
+        let token = vectors.lines().find_map(|line| line.strip_prefix("ES256 ")).unwrap();
+        open(addr, "/", "Cookie: sessionid=s-99\r\n", "99 -");
+        open(addr, "/", &format!("Cookie: sessionid=stale\r\nAuthorization: Bearer {token}\r\n"), "17 -");
+        let mut client = Client::connect(addr);
+        client.send(upgrade_head("/", "Authorization: Bearer something-else\r\n"));
+        let Event::Asked { conn, .. } = events.recv_timeout(PATIENCE).unwrap() else { panic!() };
+        handle.decide(conn, Decision::Allow(Identity::new("guest"))).unwrap();
+        assert_eq!(client.answer_head().status, 101);
+        client.expect_text("guest -");
+    }
+}

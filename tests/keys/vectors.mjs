@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 const read = (name) => createPrivateKey(readFileSync(new URL(`test-only-${name}-private.pem`, import.meta.url)));
 const part = (object) => Buffer.from(JSON.stringify(object)).toString("base64url");
 const claims = {
-  sub: "17", name: "이순신", roles: ["STUDENT", "TUTOR"], exp: 2000000000, nbf: 1600000000, iss: "school", aud: ["andon", "other"], shift: 3,
+  sub: "17", name: "이순신", roles: ["STUDENT", "TUTOR"], exp: 32503680000, nbf: 1600000000, iss: "school", aud: ["andon", "other"], shift: 3,
 };
 const signers = {
   HS256: (text) => createHmac("sha256", "a secret of tests, known to all who read this").update(text).digest(),
