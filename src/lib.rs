@@ -151,6 +151,6 @@ pub mod fuzz {
 }
 
 /// The README's code is compiled as a test.
-#[cfg(all(doctest, feature = "contracts"))]
+#[cfg(all(doctest, feature = "contracts", feature = "jwt"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
