@@ -98,7 +98,7 @@ pub enum RefusalCause {
     Host,
     /// The `Origin` of the page that it is may not come in.
     Origin,
-    /// A gate, or the host, said no, or let in an identity that had expired.
+    /// A gate, or the host, said no, or let in an identity that had expired or has none of the roles that are demanded.
     Gate,
     /// The contract said no.
     Contract,

@@ -117,6 +117,11 @@ impl Carriers {
 
     /// To who shows nothing.
     fn nothing_shown(&self) -> Response {
+        if self.places.is_empty() {
+            return self.refuse(
+                "nobody can be known here: whoever runs the server has not said where the gate is to look\n",
+            );
+        }
         let places: Vec<_> = self.places.iter().map(Carrier::to_string).collect();
         self.refuse(format!("nothing says who asks: expected {}\n", places.join(", or ")))
     }
@@ -192,7 +197,7 @@ pub(super) use carried;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{owned::OwnedRequest, request::Method};
+    use crate::wire::{owned::OwnedRequest, request::Method, response::Body};
 
     fn shown(places: &[Carrier], request: OwnedRequest) -> Vec<String> {
         let mut carriers = Carriers::default();
@@ -257,9 +262,16 @@ mod tests {
 
     #[test]
     fn refusals_say_what_was_expected_and_how_to_be_known() {
+        let text = |carriers: &Carriers| match carriers.nothing_shown().body {
+            Body::Whole(text) => String::from_utf8(text.into_owned()).unwrap(),
+            Body::Stream(_) => unreachable!("it is a text"),
+        };
         let mut carriers = Carriers::default();
+        assert!(text(&carriers).contains("has not said where"));
         carriers.add(Carrier::Cookie("sid".into()));
         carriers.add(Carrier::Subprotocol);
+        let expected = "expected the cookie sid, or a token behind the subprotocol andon.bearer";
+        assert!(text(&carriers).contains(expected));
         assert!(carriers.same_origin() && carriers.subprotocols() == ["andon.bearer"]);
         assert_eq!((carriers.nothing_shown().status(), carriers.not_good().status()), (403, 403));
         carriers.challenge("Bearer realm=\"a\"");

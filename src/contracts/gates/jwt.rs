@@ -27,7 +27,8 @@ use std::{sync::Arc, time::Duration};
 /// Where a token is looked for is chosen as for an [`IdentityTable`](crate::IdentityTable); chosen nowhere, nobody is known. Clones are cheap, and a clone is
 /// what other mounts and routes are given.
 ///
-/// Verifying takes the loop's time: some hundred microseconds for a token of RS256, ES256 or EdDSA, a few for HS256, once for each handshake and request.
+/// Verifying takes the loop's time, for each handshake and request, and each key that is tried: 0.1 to 0.2 ms by RS256 and ES256 on a server's processor, 0.03 by EdDSA, next to nothing by
+/// HS256. With several keys of one algorithm, give them ids.
 ///
 /// ```
 /// use andon::{JwtGate, JwtKey, MountOptions};

@@ -275,6 +275,40 @@ fn what_is_no_token_is_none() {
     assert!(JwtGate::new(vec![key; JWT_KEYS_MAX]).is_ok());
 }
 
+/// Parts that mean something, put together at random: whatever comes of it is judged, and none of it is let in.
+#[test]
+fn whatever_is_shown_is_judged() {
+    let parts = [
+        r#"{"alg":"HS256"}"#,
+        r#"{"alg":"ES256","kid":"a"}"#,
+        r#"{"alg":"EdDSA"}"#,
+        r#"{"alg":"RS256","kid":null}"#,
+        r#"{"sub":"1","exp":2000000000}"#,
+        "[[[[",
+        "",
+        "{\"a\":\"\\ud800\"}",
+        "\u{0}",
+    ];
+    let gate = gate(keys());
+    for seed in 0..2_000 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut token = String::new();
+        for part in 0..rng.usize(0..5) {
+            token += if part > 0 && rng.u8(..) > 5 { "." } else { "" };
+            match rng.u8(..4) {
+                0 => token.extend((0..rng.usize(0..100)).map(|_| rng.char(..))),
+                // As long as some signatures are.
+                1 => {
+                    let bytes: Vec<_> = (0..[32, 64, 256][rng.usize(..3)]).map(|_| rng.u8(..)).collect();
+                    token += &URL_SAFE_NO_PAD.encode(bytes);
+                }
+                _ => token += &URL_SAFE_NO_PAD.encode(parts[rng.usize(..parts.len())]),
+            }
+        }
+        assert!(judge(&gate, &token).is_err(), "seed {seed}: {token}");
+    }
+}
+
 #[test]
 fn verdicts_tell_bad_tokens_from_unknown_ones() {
     let good = token(r#"{"sub":"1","exp":2000000000}"#);
