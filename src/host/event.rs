@@ -56,6 +56,14 @@ impl Events {
         self.receiver.recv().map(|event| self.took(event))
     }
 
+    /// A descriptor for the host's own `poll`, `select` or `epoll`: readable while events wait, and when the server has ended. A call that finds no event
+    /// makes it silent, so take events until [`NoEventYet::Empty`]. It is for nothing else but to be polled, and closed when this is dropped; two descriptors are made
+    /// when this is first called.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> std::io::Result<std::os::fd::BorrowedFd<'_>> {
+        self.receiver.descriptor()
+    }
+
     /// All events, waiting for each, until the server has ended.
     pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         std::iter::from_fn(|| self.recv())

@@ -1,5 +1,7 @@
 //! Floor 5: the loop thread and every effect: sockets, the only clock, channels.
 
+#[cfg(unix)]
+mod bell;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod keyed;

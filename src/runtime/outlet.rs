@@ -14,10 +14,14 @@ use std::{
     },
     time::Duration,
 };
+#[cfg(unix)]
+use std::{io, os::fd::BorrowedFd, sync::OnceLock};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use crossbeam_utils::CachePadded;
 
+#[cfg(unix)]
+use crate::runtime::bell::Bell;
 use crate::runtime::mailbox::Wake;
 
 /// What both ends know.
@@ -34,6 +38,18 @@ struct Shared {
     wanted: CachePadded<AtomicUsize>,
     host_gone: AtomicBool,
     wake: Arc<Wake>,
+    /// Rung when an event was sent and when the events have ended. Made when the host first asks for it.
+    #[cfg(unix)]
+    bell: OnceLock<Bell>,
+}
+
+impl Shared {
+    fn ring(&self) {
+        #[cfg(unix)]
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
+        }
+    }
 }
 
 /// Makes an outlet for `capacity` events. `wake` wakes the loop when room has returned or the host has gone.
@@ -45,13 +61,16 @@ pub(crate) fn outlet<E>(capacity: usize, wake: Arc<Wake>) -> (EventsSender<E>, E
         wanted: CachePadded::new(AtomicUsize::new(0)),
         host_gone: AtomicBool::new(false),
         wake,
+        #[cfg(unix)]
+        bell: OnceLock::new(),
     });
-    (EventsSender { tx, shared: Arc::clone(&shared) }, EventsReceiver { rx, shared })
+    (EventsSender { tx: Some(tx), shared: Arc::clone(&shared) }, EventsReceiver { rx, shared })
 }
 
 /// The loop's end, one of its kind. Dropping it ends the events: the host still gets what is waiting.
 pub(crate) struct EventsSender<E> {
-    tx: Sender<E>,
+    /// There until the drop.
+    tx: Option<Sender<E>>,
     shared: Arc<Shared>,
 }
 
@@ -73,12 +92,15 @@ impl<E> EventsSender<E> {
         if self.host_gone() || self.room() == 0 {
             return Err(event);
         }
+        let Some(tx) = &self.tx else { return Err(event) };
         self.shared.waiting.fetch_add(1, Relaxed);
-        self.tx.try_send(event).map_err(|error| {
+        tx.try_send(event).map_err(|error| {
             // The host went just now.
             self.shared.waiting.fetch_sub(1, Relaxed);
             error.into_inner()
-        })
+        })?;
+        self.shared.ring();
+        Ok(())
     }
 
     /// Asks to be woken as soon as there is room for `wanted` events (at most all that can ever fit).
@@ -108,6 +130,14 @@ impl<E> EventsSender<E> {
     }
 }
 
+impl<E> Drop for EventsSender<E> {
+    fn drop(&mut self) {
+        // First the end, then the bell: who hears it finds the end.
+        drop(self.tx.take());
+        self.shared.ring();
+    }
+}
+
 impl<E> fmt::Debug for EventsSender<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.fmt(f)
@@ -133,20 +163,58 @@ pub(crate) struct EventsReceiver<E> {
 impl<E> EventsReceiver<E> {
     /// The oldest event, if one is waiting.
     pub(crate) fn try_recv(&self) -> Result<E, NoEvent> {
-        let event = self.rx.try_recv().map_err(|error| match error {
-            TryRecvError::Empty => NoEvent::Yet,
-            TryRecvError::Disconnected => NoEvent::EverAgain,
-        })?;
+        let event = self.look().or_else(|none| self.look_again(none))?;
         self.taken();
         Ok(event)
     }
 
+    fn look(&self) -> Result<E, NoEvent> {
+        self.rx.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => NoEvent::Yet,
+            TryRecvError::Disconnected => NoEvent::EverAgain,
+        })
+    }
+
+    /// Nothing was found: hushes the bell, if there is one. After the events' end it stays rung.
+    fn look_again(&self, none: NoEvent) -> Result<E, NoEvent> {
+        #[cfg(unix)]
+        if let (NoEvent::Yet, Some(bell)) = (none, self.shared.bell.get()) {
+            bell.hush();
+            let found = self.look();
+            if !matches!(found, Err(NoEvent::Yet)) {
+                bell.ring();
+            }
+            return found;
+        }
+        Err(none)
+    }
+
+    /// A descriptor that is readable while events wait, and after their end. A look that finds none makes it silent. It lives as long as this does.
+    #[cfg(unix)]
+    pub(crate) fn descriptor(&self) -> io::Result<BorrowedFd<'_>> {
+        let bell = match self.shared.bell.get() {
+            Some(bell) => bell,
+            None => {
+                let made = Bell::new()?;
+                // Another thread may have been faster.
+                self.shared.bell.get_or_init(|| made)
+            }
+        };
+        // The sender rings once it sees the bell. For what it sent before:
+        bell.ring();
+        Ok(bell.descriptor())
+    }
+
     /// The oldest event, waiting for it up to `timeout`.
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<E, NoEvent> {
-        let event = self.rx.recv_timeout(timeout).map_err(|error| match error {
-            RecvTimeoutError::Timeout => NoEvent::Yet,
-            RecvTimeoutError::Disconnected => NoEvent::EverAgain,
-        })?;
+        let event = self
+            .rx
+            .recv_timeout(timeout)
+            .map_err(|error| match error {
+                RecvTimeoutError::Timeout => NoEvent::Yet,
+                RecvTimeoutError::Disconnected => NoEvent::EverAgain,
+            })
+            .or_else(|none| self.look_again(none))?;
         self.taken();
         Ok(event)
     }
@@ -190,6 +258,8 @@ impl<E> fmt::Debug for EventsReceiver<E> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use std::os::fd::AsRawFd;
     use std::thread;
 
     use mio::{Events, Poll, Token, Waker};
@@ -280,6 +350,77 @@ mod tests {
         assert!(is_woken(&mut poll, &wake));
         assert!(tx.host_gone() && tx.await_room(1));
         assert_eq!((tx.room(), tx.try_send('b')), (1, Err('b')));
+    }
+
+    #[cfg(unix)]
+    fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+        let mut watched = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid entry, and a wait of nothing.
+        #[allow(unsafe_code)]
+        let ready = unsafe { libc::poll(&raw mut watched, 1, 0) };
+        ready == 1
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_descriptor_is_readable_while_events_wait_and_after_their_end() {
+        let (_poll, wake) = wake();
+        let (mut tx, rx) = outlet(4, wake);
+        tx.try_send(1).unwrap();
+        let descriptor = rx.descriptor().unwrap();
+        assert!(is_readable(descriptor), "an event was there before the descriptor was");
+        tx.try_send(2).unwrap();
+        assert_eq!(rx.try_recv(), Ok(1));
+        assert!(is_readable(descriptor));
+        assert_eq!(rx.try_recv(), Ok(2));
+        assert_eq!(rx.recv_timeout(Duration::ZERO), Err(NoEvent::Yet));
+        assert!(!is_readable(descriptor), "a call that found none clears it");
+        tx.try_send(3).unwrap();
+        assert!(is_readable(descriptor) && rx.descriptor().unwrap().as_raw_fd() == descriptor.as_raw_fd());
+        assert_eq!(rx.try_recv(), Ok(3));
+        assert_eq!(rx.try_recv(), Err(NoEvent::Yet));
+        drop(tx);
+        assert_eq!(rx.try_recv(), Err(NoEvent::EverAgain));
+        assert!(is_readable(descriptor), "the end is there for all who poll");
+    }
+
+    /// The takers sleep on the descriptor alone; a ring that is lost would run into the limit that fails the test.
+    #[cfg(unix)]
+    #[test]
+    fn no_ring_is_lost() {
+        const EVENTS: usize = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
+        let (_poll, wake) = wake();
+        let (mut tx, rx) = outlet(8, wake);
+        let descriptor = rx.descriptor().unwrap();
+        let taken: usize = thread::scope(|scope| {
+            let take = || {
+                let mut taken = 0;
+                loop {
+                    let mut watched =
+                        libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+                    // SAFETY: one valid entry.
+                    #[allow(unsafe_code)]
+                    let ready = unsafe { libc::poll(&raw mut watched, 1, 30_000) };
+                    assert_eq!(ready, 1, "a ring was lost");
+                    loop {
+                        match rx.try_recv() {
+                            Ok(()) => taken += 1,
+                            Err(NoEvent::Yet) => break,
+                            Err(NoEvent::EverAgain) => return taken,
+                        }
+                    }
+                }
+            };
+            let takers: Vec<_> = (0..2).map(|_| scope.spawn(take)).collect();
+            for _ in 0..EVENTS {
+                while tx.try_send(()).is_err() {
+                    thread::yield_now();
+                }
+            }
+            drop(tx);
+            takers.into_iter().map(|taker| taker.join().unwrap()).sum()
+        });
+        assert_eq!(taken, EVENTS);
     }
 
     /// The loop sleeps whenever there is no room; a lost wake-up would run into the limit that fails the test.
