@@ -6,6 +6,7 @@ pub(crate) mod memory;
 pub(crate) mod reader;
 pub(crate) mod record;
 
+use crate::ground::time::Wall;
 use guided::SavedGuidedSession;
 use reader::StoreReader;
 use record::Record;
@@ -50,6 +51,13 @@ pub trait Store: Send {
     /// fails the start.
     fn guided_sessions(&mut self) -> Result<Vec<SavedGuidedSession>, StoreError> {
         Ok(Vec::new())
+    }
+
+    /// Time to tidy up: to delete what is too old, to give back room. Called between batches, when there is nothing to commit and now and then while
+    /// there is. Must be short, since batches wait for it: true when there is more to do, and it is soon called again.
+    fn tend(&mut self, now: Wall) -> bool {
+        let _ = now;
+        false
     }
 
     /// The server stops; nothing follows.

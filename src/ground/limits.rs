@@ -62,6 +62,9 @@ pub struct Limits {
     pub records: usize,
     /// Payload bytes of these. Default 16 MiB.
     pub record_bytes: usize,
+    /// How long a batch of records may wait for more before it goes to the store, when nobody waits for one of them. A batch that is full, with
+    /// 1,000 records or half of `records` or `record_bytes`, does not wait. At most 1 s. Default 50 ms.
+    pub record_window: Duration,
     /// From accept to the end of the request head, and again for a request's body; beyond it 408. Default 10 s.
     pub handshake: Duration,
     /// How long a parked handshake waits for the host; beyond it 503. Default 10 s.
@@ -101,6 +104,7 @@ impl Default for Limits {
             event_bytes: 16 << 20,
             records: 8_192,
             record_bytes: 16 << 20,
+            record_window: Duration::from_millis(50),
             handshake: Duration::from_secs(10),
             parked_wait: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
@@ -308,6 +312,18 @@ const _: () =
     assert!(STORE_RETRY.as_millis() < STORE_WAIT.as_millis(), "it must be tried before it is given up");
 /// How long a store that is down is left alone before it is tried again.
 pub(crate) const STORE_RETRY: Duration = Duration::from_millis(100);
+/// The longest window in which records are collected.
+pub(crate) const RECORD_WINDOW_MAX: Duration = Duration::from_secs(1);
+const _: () = assert!(
+    RECORD_WINDOW_MAX.as_millis() * 5 <= STORE_WAIT.as_millis(),
+    "a store must not be given up for a batch that it has not been offered"
+);
+/// A store that has committed something tidies up this long after it last did, and one that has not, after this long.
+pub(crate) const TEND_BUSY: Duration = Duration::from_secs(5);
+/// See [`TEND_BUSY`].
+pub(crate) const TEND_IDLE: Duration = Duration::from_secs(60);
+/// One that has more to do goes on as soon as nothing is to be committed, and after this long if there is.
+pub(crate) const TEND_MORE: Duration = Duration::from_millis(100);
 /// What is taken from the recorder in one turn: the outcomes of batches, or of single records, and that the store is down.
 pub(crate) const REPORTS_PER_TURN: usize = 64;
 /// Records in one batch to the store.

@@ -27,7 +27,7 @@ use crate::{
         id::MountId,
         limits::{
             CONNECTIONS_DEFAULT, CONNECTIONS_MAX, DESCRIPTORS_SPARED, EVENTS_MIN, LOG_BYTES_MIN, Limits,
-            ROUTES_MAX,
+            RECORD_WINDOW_MAX, ROUTES_MAX,
         },
     },
     hub::topic::{SnapshotSource, Topic},
@@ -496,6 +496,9 @@ impl Builder {
         }
         if limits.records == 0 || limits.record_bytes == 0 {
             return bad("records", "records and record_bytes must be at least 1");
+        }
+        if limits.record_window > RECORD_WINDOW_MAX {
+            return bad("record_window", "it must be at most 1 s");
         }
         for (name, wait) in [
             ("handshake", limits.handshake),

@@ -1,15 +1,17 @@
-//! The recorder: a thread of its own that gives records to a [`Store`] in batches, and tells the loop what became of them.
+//! The recorder: a thread of its own that gives records to a [`Store`] in batches, tells the loop what became of them, and lets the store tidy up
+//! in between.
 
-use super::mailbox::Wake;
+use super::{clock::Clock, mailbox::Wake};
 use crate::{
     contracts::store::{Store, StoreError, record::Record},
     ground::{
         foreign::{self, Foreign, Panicked},
         id::RecordTicket,
-        limits::{RECORD_BATCH_MAX, STORE_RETRY},
+        limits::{Limits, RECORD_BATCH_MAX, STORE_RETRY, TEND_BUSY, TEND_IDLE, TEND_MORE},
+        time::Tick,
     },
 };
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError};
 use std::{sync::Arc, time::Duration};
 
 /// What the loop is told, in the order in which it happened.
@@ -41,25 +43,42 @@ pub(crate) struct RecordReceiver {
     said: Option<String>,
     /// The most records there are on their way.
     records: usize,
+    /// A batch of so many bytes is full.
+    batch_bytes: usize,
+    /// How long a batch may wait for more records when nobody waits for it.
+    window: Duration,
     /// How long a store that is down is left alone.
     retry: Duration,
+    clock: Clock,
+    /// When the store was last told to tidy up.
+    tended: Tick,
+    /// How long after that it is told again.
+    tend_after: Duration,
     wake: Arc<Wake>,
 }
 
-/// Makes a recorder's two ends. The loop never has more than `records` records on their way that it has taken no verdict on.
-pub(crate) fn recorder(records: usize, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
+/// Makes a recorder's two ends. The loop never has more than [`Limits::records`] records on their way that it has taken no verdict on.
+pub(crate) fn recorder(limits: &Limits, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
+    let records = limits.records;
     let (tx, rx) = crossbeam_channel::bounded(records);
     // Each verdict is on one record at least, and as many reports of a store that is down find room beside them.
     let (reports_tx, reports_rx) = crossbeam_channel::bounded(2 * records);
     let (serving_tx, serving_rx) = crossbeam_channel::bounded(0);
     let sender = RecordSender { tx, reports: reports_rx, serving: Some(serving_tx) };
+    let clock = Clock::new();
     let receiver = RecordReceiver {
         rx,
         reports: reports_tx,
         serving: serving_rx,
         said: None,
         records,
+        // Whoever records is not read while all room is taken: that is not to wait for the window's end.
+        batch_bytes: limits.record_bytes.div_ceil(2),
+        window: limits.record_window,
         retry: STORE_RETRY,
+        tended: clock.now().tick,
+        tend_after: TEND_IDLE,
+        clock,
         wake,
     };
     (sender, receiver)
@@ -91,9 +110,8 @@ impl RecordReceiver {
     pub(crate) fn run(mut self, mut store: Foreign<dyn Store>) {
         let store = &mut *store;
         let mut batch = Vec::new();
-        while let Ok(first) = self.rx.recv() {
-            batch.push(first);
-            self.fill(&mut batch, RECORD_BATCH_MAX);
+        while let Some(first) = self.next(store) {
+            self.collect(&mut batch, first);
             let outcome = self.commit(store, &mut batch, RECORD_BATCH_MAX);
             if batch.len() > 1 && matches!(outcome, Err(StoreError::Rejected(_))) {
                 // Perhaps for one of them: the others are not to go with it.
@@ -106,9 +124,81 @@ impl RecordReceiver {
                 self.tell(&batch, outcome);
                 batch.clear();
             }
+            self.tend_after = self.tend_after.min(TEND_BUSY);
+            if self.tend_in().is_zero() {
+                self.tend(store);
+            }
         }
         if foreign::call(|| store.close()).is_err() {
             log::error!("the store panicked when it was closed");
+        }
+    }
+
+    /// The next record; `None` when there will be none. Meanwhile the store tidies up.
+    fn next(&mut self, store: &mut dyn Store) -> Option<Record> {
+        loop {
+            match self.rx.try_recv() {
+                Ok(record) => return Some(record),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {}
+            }
+            let wait = if self.tend_after == TEND_MORE { Duration::ZERO } else { self.tend_in() };
+            if !self.is_serving() {
+                return self.rx.recv().ok();
+            }
+            match self.rx.recv_timeout(wait) {
+                Ok(record) => return Some(record),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.tend(store),
+            }
+        }
+    }
+
+    fn tend_in(&self) -> Duration {
+        self.tended + self.tend_after - self.clock.now().tick
+    }
+
+    fn tend(&mut self, store: &mut dyn Store) {
+        let now = self.clock.now();
+        let more = foreign::call(|| store.tend(now.wall)).unwrap_or_else(|Panicked| {
+            log::error!("the store panicked when it was to tidy up");
+            false
+        });
+        self.tended = self.clock.now().tick;
+        self.tend_after = if more { TEND_MORE } else { TEND_IDLE };
+    }
+
+    /// Makes a batch: of what is queued and, if nobody waits for any of it, of what comes within the window.
+    fn collect(&self, batch: &mut Vec<Record>, first: Record) {
+        let until = self.clock.now().tick + self.window;
+        let (mut bytes, mut awaited) = (0, false);
+        let mut add = |record: Record| {
+            bytes += record.weight_bytes();
+            awaited |= record.awaited;
+            batch.push(record);
+            (
+                batch.len() >= RECORD_BATCH_MAX.min(self.records.div_ceil(2)) || bytes >= self.batch_bytes,
+                awaited,
+            )
+        };
+        let mut state = add(first);
+        loop {
+            while !state.0 {
+                let Ok(record) = self.rx.try_recv() else { break };
+                state = add(record);
+            }
+            let left = until - self.clock.now().tick;
+            if state != (false, false) || left.is_zero() || !self.is_serving() {
+                return;
+            }
+            let mut select = Select::new();
+            select.recv(&self.serving);
+            let more = select.recv(&self.rx);
+            let ready = select.ready_timeout(left);
+            if ready == Ok(more) && self.rx.is_empty() {
+                // The loop is gone.
+                return;
+            }
         }
     }
 
@@ -213,25 +303,47 @@ mod tests {
         }
     }
 
+    /// One that nobody waits for.
+    fn unhurried(ticket: u64) -> Record {
+        Record { awaited: false, ..record(ticket) }
+    }
+
     /// A recorder that tries again after `retry`, with `queued` records in its queue when it begins.
     fn running(
         queued: u64,
         retry: Duration,
         say: Say,
     ) -> (RecordSender, mpsc::Receiver<Vec<u64>>, JoinHandle<()>) {
-        let poll = mio::Poll::new().unwrap();
-        let wake = Wake::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        let (mut tx, mut rx) = recorder(10_000, wake);
+        let (offers, offered) = mpsc::channel();
+        let (mut tx, mut rx, poll) = ends();
         rx.retry = retry;
         for ticket in 1..=queued {
             assert!(tx.send(record(ticket)));
         }
+        (tx, offered, start(rx, poll, Told(offers, say)))
+    }
+
+    /// A recorder whose window is so long.
+    fn collecting(window: Duration) -> (RecordSender, mpsc::Receiver<Vec<u64>>, JoinHandle<()>) {
         let (offers, offered) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            rx.run(Foreign::new(Box::new(Told(offers, say))));
+        let (tx, mut rx, poll) = ends();
+        rx.window = window;
+        (tx, offered, start(rx, poll, Told(offers, |_| Ok(()))))
+    }
+
+    fn ends() -> (RecordSender, RecordReceiver, mio::Poll) {
+        let poll = mio::Poll::new().unwrap();
+        let wake = Wake::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let limits = Limits { records: 10_000, record_bytes: 1_000_000, ..Limits::default() };
+        let (tx, rx) = recorder(&limits, wake);
+        (tx, rx, poll)
+    }
+
+    fn start(rx: RecordReceiver, poll: mio::Poll, store: impl Store + 'static) -> JoinHandle<()> {
+        thread::spawn(move || {
+            rx.run(Foreign::new(Box::new(store)));
             drop(poll);
-        });
-        (tx, offered, thread)
+        })
     }
 
     /// Waits until the thread is through with everything.
@@ -305,5 +417,101 @@ mod tests {
         assert_eq!(verdict.as_deref(), Ok(r#"Verdict(RecordTicket(2), Err(Down("no room")))"#));
         let reports = finish(tx, thread);
         assert!(reports.is_empty(), "its words were told before");
+    }
+
+    /// Longer than anybody waits for the test: only what ends the window early can make these pass.
+    const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_batch_waits_for_more_until_somebody_waits_for_it() {
+        let (mut tx, offered, thread) = collecting(FOR_EVER);
+        for ticket in 1..=3 {
+            tx.send(unhurried(ticket));
+        }
+        tx.send(record(4));
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1, 2, 3, 4]));
+        finish(tx, thread);
+        assert!(offered.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_batch_waits_until_it_is_full() {
+        let (mut tx, offered, thread) = collecting(FOR_EVER);
+        let full = RECORD_BATCH_MAX as u64;
+        for ticket in 1..=full {
+            tx.send(unhurried(ticket));
+        }
+        let batch = offered.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((batch.len(), batch.last()), (RECORD_BATCH_MAX, Some(&full)));
+        // Or heavy: half of what may be on its way.
+        let heavy = RecordBody::custom("s", "k", vec![0; 500_000]);
+        tx.send(Record { body: heavy, ..unhurried(full + 1) });
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![full + 1]));
+        finish(tx, thread);
+    }
+
+    #[test]
+    fn a_batch_waits_until_its_window_is_over() {
+        let (mut tx, offered, thread) = collecting(Duration::from_millis(1));
+        tx.send(unhurried(1));
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
+        finish(tx, thread);
+    }
+
+    #[test]
+    fn a_batch_does_not_wait_for_the_servers_end() {
+        let (mut tx, offered, thread) = collecting(FOR_EVER);
+        tx.send(unhurried(1));
+        tx.end();
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
+        finish(tx, thread);
+        // Nor when the loop is gone without a word.
+        let (mut tx, offered, thread) = collecting(FOR_EVER);
+        tx.send(unhurried(1));
+        let _serving = tx.serving.take();
+        drop(tx);
+        assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
+        thread.join().unwrap();
+    }
+
+    /// Tells when it tidies up; there is more to do until it has been told three times.
+    struct Tidy(mpsc::Sender<u32>, u32);
+
+    impl Store for Tidy {
+        fn commit(&mut self, _: &[Record]) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn tend(&mut self, _: Wall) -> bool {
+            self.1 += 1;
+            self.0.send(self.1).unwrap();
+            self.1 < 3
+        }
+    }
+
+    #[test]
+    fn an_idle_store_tidies_up_until_it_is_through() {
+        let (tidied, told) = mpsc::channel();
+        let (tx, mut rx, poll) = ends();
+        // As if it had been idle for long.
+        rx.tend_after = Duration::ZERO;
+        let thread = start(rx, poll, Tidy(tidied, 0));
+        for n in 1..=3 {
+            assert_eq!(told.recv_timeout(PATIENCE), Ok(n));
+        }
+        finish(tx, thread);
+        assert!(told.try_recv().is_err());
+    }
+
+    /// The queue is never empty when it is looked at: it tidies up between two batches.
+    #[test]
+    fn a_busy_store_tidies_up_between_batches() {
+        let (tidied, told) = mpsc::channel();
+        let (mut tx, mut rx, poll) = ends();
+        rx.tend_after = Duration::ZERO;
+        tx.send(record(1));
+        let thread = start(rx, poll, Tidy(tidied, 2));
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(3));
+        finish(tx, thread);
     }
 }
