@@ -324,6 +324,18 @@ pub(crate) const TEND_BUSY: Duration = Duration::from_secs(5);
 pub(crate) const TEND_IDLE: Duration = Duration::from_secs(60);
 /// One that has more to do goes on as soon as nothing is to be committed, and after this long if there is.
 pub(crate) const TEND_MORE: Duration = Duration::from_millis(100);
+/// Rows that a SQLite store deletes at once while it tidies up.
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub(crate) const TEND_ROWS_MAX: usize = 2_000;
+/// Pages that it gives back to the file system at once.
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub(crate) const VACUUM_PAGES: u64 = 256;
+/// Free pages that it keeps, since they are soon used again.
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub(crate) const FREE_PAGES_KEPT: u64 = 256;
+/// A write-ahead log beyond this is cut by force.
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub(crate) const RECORD_LOG_BYTES_MAX: u64 = 64 << 20;
 /// What is taken from the recorder in one turn: the outcomes of batches, or of single records, and that the store is down.
 pub(crate) const REPORTS_PER_TURN: usize = 64;
 /// Records in one batch to the store.

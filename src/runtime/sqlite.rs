@@ -3,6 +3,7 @@
 pub(crate) mod error;
 mod link;
 mod place;
+mod retention;
 mod rows;
 mod schema;
 pub(crate) mod settings;
@@ -10,7 +11,7 @@ mod writer;
 
 use crate::{
     contracts::store::{Store, StoreError, guided::SavedGuidedSession, record::Record},
-    ground::id::RecordTicket,
+    ground::{id::RecordTicket, time::Wall},
 };
 use error::{Fault, StoreOpenError};
 use link::Link;
@@ -37,8 +38,12 @@ use writer::Failed;
 ///
 /// ```no_run
 /// # use andon::{Server, SqliteStore};
+/// # use std::time::Duration;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = SqliteStore::open("recording.db")?;
+/// let store = SqliteStore::builder("recording.db")
+///     .keep_for(Duration::from_secs(90 * 24 * 3_600))
+///     .keep_bytes(20 << 30)
+///     .open()?;
 /// let server = Server::builder().listen("127.0.0.1:8000").store(store).start()?;
 /// # Ok(()) }
 /// ```
@@ -162,6 +167,21 @@ impl Store for SqliteStore {
         })
     }
 
+    fn tend(&mut self, now: Wall) -> bool {
+        if self.link.is_none() {
+            // It is down: the next batch opens it.
+            return false;
+        }
+        let tended = self.with_link(|link, place, settings| {
+            link.see_in_place(place)?;
+            retention::tend(place, &mut link.file, settings, now)
+        });
+        tended.unwrap_or_else(|error| {
+            log::warn!("cannot tidy up: {error}");
+            false
+        })
+    }
+
     fn close(&mut self) {
         self.link = None;
     }
@@ -176,7 +196,7 @@ impl fmt::Debug for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{contracts::store::record::RecordBody, ground::time::Wall};
+    use crate::contracts::store::record::RecordBody;
 
     /// As when the last step of a commit fails, and the file has the batch all the same when it is opened again.
     #[test]

@@ -58,6 +58,11 @@ impl Place {
         self.folder.is_dir()
     }
 
+    /// Bytes of the write-ahead log.
+    pub(super) fn log_bytes(&self) -> u64 {
+        fs::metadata(&self.log).map_or(0, |log| log.len())
+    }
+
     /// Makes the names of new files as safe against power loss as their contents.
     #[cfg(unix)]
     pub(super) fn sync_folder(&self) -> io::Result<()> {

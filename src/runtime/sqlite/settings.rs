@@ -22,6 +22,8 @@ pub enum Durability {
 pub(super) struct Settings {
     pub(super) durability: Durability,
     pub(super) busy_wait: Duration,
+    pub(super) keep_for: Option<Duration>,
+    pub(super) keep_bytes: Option<u64>,
 }
 
 /// How long another program's lock is waited for, unless it is set otherwise.
@@ -37,13 +39,32 @@ pub struct SqliteStoreBuilder {
 
 impl SqliteStoreBuilder {
     pub(super) fn new(path: &Path) -> Self {
-        let settings = Settings { durability: Durability::default(), busy_wait: BUSY_WAIT };
+        let settings = Settings {
+            durability: Durability::default(),
+            busy_wait: BUSY_WAIT,
+            keep_for: None,
+            keep_bytes: None,
+        };
         Self { path: path.to_owned(), settings }
     }
 
     /// What an acknowledged record survives. Default [`Durability::PowerLoss`].
     pub fn durability(mut self, durability: Durability) -> Self {
         self.settings.durability = durability;
+        self
+    }
+
+    /// Deletes what is older: sessions that ended so long ago with their samples and all that belongs to them, samples without a session, custom records. Default: nothing for its
+    /// age. What is under way is never deleted.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.settings.keep_for = Some(age);
+        self
+    }
+
+    /// Deletes the oldest of the same while what the file holds takes more than so many bytes. The file itself is a little larger, by free pages and
+    /// the write-ahead log. Default: it grows without a bound.
+    pub fn keep_bytes(mut self, bytes: u64) -> Self {
+        self.settings.keep_bytes = Some(bytes);
         self
     }
 
