@@ -35,6 +35,11 @@ mod sim;
 mod wire;
 
 #[cfg(feature = "contracts")]
+pub use contracts::device_sessions::{
+    command::SessionInfo,
+    config::{DeviceSessionsConfig, OnActive, RegisterSession},
+};
+#[cfg(feature = "contracts")]
 pub use contracts::equipment_monitor::EquipmentMonitor;
 #[cfg(feature = "jwt")]
 pub use contracts::gates::jwt::{
@@ -90,6 +95,8 @@ pub use ground::{
     limits::Limits,
     time::{Now, Tick, Wall},
 };
+#[cfg(feature = "contracts")]
+pub use host::device::{AskError, DeviceSessions};
 pub use host::{
     builder::Builder,
     config::Config,

@@ -59,6 +59,17 @@ pub enum Count {
     Refused,
     /// A bound of the contract's was reached: [`Stats::contract_bounds`](crate::Stats::contract_bounds).
     Bound,
+    /// A message of a type that was not expected, taken for data all the same: [`Stats::messages_untyped`](crate::Stats::messages_untyped).
+    Untyped,
+    /// A sample that belonged to no session: [`Stats::samples_unassigned`](crate::Stats::samples_unassigned).
+    Unassigned,
+    /// A sample of a client's that the store refused: [`Stats::samples_lost`](crate::Stats::samples_lost).
+    Lost,
+}
+
+impl Count {
+    /// How many kinds there are.
+    pub(crate) const LEN: usize = Self::Lost as usize + 1;
 }
 
 #[derive(Debug)]
@@ -136,7 +147,7 @@ pub struct Effects {
     /// Topics that found no room.
     pub(crate) topics_refused: u64,
     /// What contracts counted, by [`Count`].
-    pub(crate) counts: [u64; 3],
+    pub(crate) counts: [u64; Count::LEN],
     /// What tag tables counted, in the order of [`TagCounts`].
     pub(crate) tag_counts: [u64; TagCounts::LEN],
     pub(crate) entropy: Box<dyn FnMut() -> u128 + Send>,
@@ -151,7 +162,7 @@ impl Effects {
             topics,
             next_ticket: 1,
             topics_refused: 0,
-            counts: [0; 3],
+            counts: [0; Count::LEN],
             tag_counts: [0; TagCounts::LEN],
             entropy,
         }
@@ -450,6 +461,6 @@ mod tests {
         );
         assert_ne!(fx.unique(), fx.unique());
         fx.count(Count::Bound);
-        assert_eq!(fx.counts, [0, 0, 1]);
+        assert_eq!(fx.counts, [0, 0, 1, 0, 0, 0]);
     }
 }

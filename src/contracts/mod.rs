@@ -2,6 +2,8 @@
 
 pub(crate) mod admission;
 pub(crate) mod contract;
+#[cfg(feature = "contracts")]
+pub(crate) mod device_sessions;
 pub(crate) mod effects;
 #[cfg(feature = "contracts")]
 pub(crate) mod equipment_monitor;

@@ -493,8 +493,14 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.log_bytes = self.board.log_bytes() as u64;
         self.stats.detached_bytes = self.board.detached_bytes() as u64;
         self.stats.topics_refused = self.fx.topics_refused;
-        [self.stats.messages_ignored, self.stats.messages_refused, self.stats.contract_bounds] =
-            self.fx.counts;
+        [
+            self.stats.messages_ignored,
+            self.stats.messages_refused,
+            self.stats.contract_bounds,
+            self.stats.messages_untyped,
+            self.stats.samples_unassigned,
+            self.stats.samples_lost,
+        ] = self.fx.counts;
         [
             self.stats.tag_writes_busy,
             self.stats.tag_writes_refused,

@@ -214,6 +214,12 @@ stats! {
     messages_refused,
     /// Times a bound of a contract was reached.
     contract_bounds,
+    /// Messages of unexpected types that device sessions took for data.
+    messages_untyped,
+    /// Samples of devices that belonged to no session.
+    samples_unassigned,
+    /// Samples of devices that the store refused.
+    samples_lost,
     /// Writes to a tag table that found another thread writing the same equipment. This and the next five are what [`TagCounts`](crate::TagCounts) tells, of
     /// the tables that contracts show, as of their last look.
     tag_writes_busy,

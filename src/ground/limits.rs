@@ -415,3 +415,45 @@ pub(crate) const GUIDED_HEARTBEAT: Duration = Duration::from_secs(1);
 /// Bytes of what the host wants of guided sessions, waiting for the loop.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_ORDER_BYTES_MAX: usize = 4 << 20;
+/// Devices that device sessions know at once, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICES_DEFAULT: usize = 10_000;
+/// The most that this can be set to.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICES_MAX: usize = 1 << 20;
+/// Devices that one connection speaks for, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICES_PER_CONNECTION_DEFAULT: usize = 256;
+/// Bytes of a device's id, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_ID_BYTES_DEFAULT: usize = 128;
+/// The most that this can be set to.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_ID_BYTES_MAX: usize = 1_024;
+/// Characters of a timestamp that is echoed.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_TIMESTAMP_BYTES_MAX: usize = 32;
+/// Ended sessions of a device that take late data, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_RECENT_DEFAULT: usize = 4;
+/// The most that this can be set to.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_RECENT_MAX: usize = 16;
+/// Replies to one device that wait for the store, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_REPLIES_DEFAULT: usize = 8;
+/// The most that this can be set to.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_REPLIES_MAX: usize = 64;
+/// Ends of sessions that the store refused and that are kept for later, unless it is set otherwise.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_ENDS_KEPT_DEFAULT: usize = 1_024;
+/// How long after a refusal one of these is tried again, if nothing else is recorded.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_REFILE_AFTER: Duration = Duration::from_secs(10);
+/// Types that data of devices may have.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_DATA_TYPES_MAX: usize = 32;
+/// Bytes of the name of such a type.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_DATA_TYPE_BYTES_MAX: usize = 64;

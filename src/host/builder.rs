@@ -8,7 +8,11 @@ use super::{
 #[cfg(feature = "contracts")]
 use super::{guided_plan::GuidedPlan, hub_plan::HubPlan};
 #[cfg(feature = "contracts")]
-use crate::contracts::{guided_sessions::config::GuidedSessionsConfig, topic_hub::config::TopicHubConfig};
+use crate::contracts::{
+    device_sessions::{DeviceSessionsFactory, config::DeviceSessionsConfig},
+    guided_sessions::config::GuidedSessionsConfig,
+    topic_hub::config::TopicHubConfig,
+};
 use crate::{
     contracts::{
         contract::ContractFactory,
@@ -71,6 +75,9 @@ pub struct Builder {
     hubs: Vec<(HubPlan, MountOptions)>,
     #[cfg(feature = "contracts")]
     guided: Vec<(GuidedPlan, MountOptions)>,
+    /// Pattern and settings of each, to be checked; they are mounted already.
+    #[cfg(feature = "contracts")]
+    device_sessions: Vec<(MountId, String, DeviceSessionsConfig)>,
     connections: Option<usize>,
     events: EventMask,
     store: Option<Foreign<dyn Store>>,
@@ -97,6 +104,8 @@ impl Default for Builder {
             hubs: Vec::new(),
             #[cfg(feature = "contracts")]
             guided: Vec::new(),
+            #[cfg(feature = "contracts")]
+            device_sessions: Vec::new(),
             connections: None,
             events: EventMask::NONE,
             store: None,
@@ -226,6 +235,28 @@ impl Builder {
         self
     }
 
+    /// Mounts device sessions at a path pattern, such as `/ws/device`: devices stay connected, and collect data in sessions that they begin and end. The host hears of
+    /// them by [`DeviceEvent`](crate::DeviceEvent)s, and speaks to them through [`Server::device_sessions`]. What they record goes to the [`store`](Self::store).
+    #[cfg(feature = "contracts")]
+    pub fn device_sessions(self, pattern: impl Into<String>, config: DeviceSessionsConfig) -> Self {
+        self.device_sessions_with(pattern, MountOptions::default(), config)
+    }
+
+    /// As [`device_sessions`](Self::device_sessions), with options.
+    #[cfg(feature = "contracts")]
+    pub fn device_sessions_with(
+        mut self,
+        pattern: impl Into<String>,
+        options: MountOptions,
+        config: DeviceSessionsConfig,
+    ) -> Self {
+        let pattern = pattern.into();
+        // The number of a mount too many does not matter: it is refused.
+        let id = MountId(u16::try_from(self.mounts.len()).unwrap_or(u16::MAX));
+        self.device_sessions.push((id, pattern.clone(), config.clone()));
+        self.mount_with(pattern, options, DeviceSessionsFactory::new(config))
+    }
+
     /// Mounts guided sessions at a path pattern with one parameter, the session's code, such as `/ws/sessions/{code}/`: instructors lead students through
     /// steps, and the host takes part through [`Server::guided_sessions`]. A server has one such mount at most. They know people by what a gate says of them (the
     /// subject of the [`Identity`](crate::Identity) is the user's id, an integer, and its role is STUDENT or INSTRUCTOR), so without one, as here, everybody
@@ -315,6 +346,11 @@ impl Builder {
     pub fn build(mut self) -> Result<Config, ConfigError> {
         #[cfg(feature = "contracts")]
         let (hub, guided) = (self.mount_hub()?, self.mount_guided()?);
+        #[cfg(feature = "contracts")]
+        for (_, pattern, config) in &self.device_sessions {
+            let bad = |why| ConfigError::BadMount { pattern: pattern.clone(), why };
+            config.check().map_err(bad)?;
+        }
         let limits = self.checked_limits()?;
         let addresses = parse_addresses(&self.listen)?;
         let topics = check_topics(&self.topics, &limits)?;
@@ -395,6 +431,8 @@ impl Builder {
                 topics,
                 store: None,
             },
+            #[cfg(feature = "contracts")]
+            device_sessions: self.device_sessions.into_iter().map(|(id, ..)| id).collect(),
             #[cfg(feature = "contracts")]
             hub,
             #[cfg(feature = "contracts")]

@@ -21,6 +21,8 @@ pub struct Config {
     pub(super) thread: ThreadSettings,
     pub(super) settings: Settings,
     #[cfg(feature = "contracts")]
+    pub(super) device_sessions: Vec<crate::ground::id::MountId>,
+    #[cfg(feature = "contracts")]
     pub(super) hub: Option<super::hub_plan::HubPlan>,
     #[cfg(feature = "contracts")]
     pub(super) guided: Option<super::guided_plan::GuidedPlan>,

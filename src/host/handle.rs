@@ -34,6 +34,9 @@ pub struct Handle {
     pub(super) topics: Arc<[(String, TopicId, Topic)]>,
     pub(super) mounts: Arc<[String]>,
     pub(super) board: Arc<Board>,
+    /// Which mounts are device sessions.
+    #[cfg(feature = "contracts")]
+    pub(super) device_sessions: Arc<[MountId]>,
     #[cfg(feature = "contracts")]
     pub(super) hub: Option<Arc<crate::contracts::topic_hub::publications::Publications>>,
     #[cfg(feature = "contracts")]

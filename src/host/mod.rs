@@ -2,6 +2,8 @@
 
 pub(crate) mod builder;
 pub(crate) mod config;
+#[cfg(feature = "contracts")]
+pub(crate) mod device;
 pub(crate) mod event;
 #[cfg(feature = "contracts")]
 pub(crate) mod guided;

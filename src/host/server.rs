@@ -76,7 +76,7 @@ impl Config {
 impl Server {
     fn start(config: Config) -> Result<Self, StartError> {
         #[cfg(feature = "contracts")]
-        let (hub, guided) = (config.hub, config.guided);
+        let (hub, guided, device_sessions) = (config.hub, config.guided, config.device_sessions.into());
         let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings, .. } = config;
         if cfg!(panic = "abort") {
             log::warn!(
@@ -161,6 +161,8 @@ impl Server {
         threads.insert(0, running);
         Ok(Self {
             handle: Handle {
+                #[cfg(feature = "contracts")]
+                device_sessions,
                 #[cfg(feature = "contracts")]
                 hub: hub.and_then(|hub| hub.publications(&topics)).map(Arc::new),
                 #[cfg(feature = "contracts")]

@@ -4,6 +4,7 @@
 //! the real engine in virtual time, so that routing, upgrades, frames and close codes are the real ones.
 
 mod depot;
+mod device_sessions;
 mod equipment_monitor;
 mod guest;
 mod guided_sessions;

@@ -1,6 +1,7 @@
 //! All transcripts, and the runner itself, tested with a contract that repeats what it is told.
 
 use super::{
+    device_sessions::DeviceStage,
     equipment_monitor::MonitorStage,
     guided_sessions::GuidedStage,
     runner::run,
@@ -130,6 +131,40 @@ fn the_equipment_monitor_keeps_to_its_transcripts() {
 #[test]
 fn the_equipment_monitor_has_a_transcript_for_each_requirement() {
     all_are_named("equipment_monitor", &EQUIPMENT_MONITOR);
+}
+
+/// What device sessions must do on the wire.
+const DEVICE_SESSIONS: [(&str, &str); 20] = [
+    ("DEV-1", "device_register is answered, and told to the host with all it says"),
+    ("DEV-2", "old clients get a provisional session id, which becomes a session with its first data"),
+    ("DEV-3", "session_start is answered by session_created with a new id, also without a register"),
+    ("DEV-4", "a second start ends the first session, or is rejected"),
+    ("DEV-5", "session_end is always answered, and ends what it names and nothing else"),
+    ("DEV-6", "many sessions on one connection, many devices on one connection"),
+    ("DEV-7", "data goes to the session that it names, or to its device's"),
+    ("DEV-8", "data with no session is recorded all the same, and said once to new clients"),
+    ("DEV-9", "a session ends with its connection, and moves with its device"),
+    ("DEV-10", "a session without data for too long ends"),
+    ("DEV-11", "errors in their documented shape"),
+    ("DEV-12", "session_created comes at once"),
+    ("DEV-13", "samples are kept apart by session"),
+    ("DEV-14", "session_ended comes after the commit, and replies stay in order"),
+    ("ALL-1", "JSON in text, compact; binary is an error"),
+    ("ALL-2", "an error names the field and what was expected; the connection stays"),
+    ("ALL-3", "depth, duplicates, numbers and surrogates"),
+    ("ALL-6", "the last word is not swallowed by the close"),
+    ("ALL-7", "an echoed timestamp is the same number, digit for digit"),
+    ("ALL-8", "a bound is a setting with an error"),
+];
+
+#[test]
+fn device_sessions_keep_to_their_transcripts() {
+    run_all("device_sessions", DeviceStage::default);
+}
+
+#[test]
+fn device_sessions_have_a_transcript_for_each_requirement() {
+    all_are_named("device_sessions", &DEVICE_SESSIONS);
 }
 
 /// What guided sessions must do on the wire.

@@ -1,0 +1,262 @@
+//! What is recorded, and what became of it.
+
+use super::table::Place;
+use crate::{
+    contracts::{
+        effects::{Count, Effects},
+        store::device::{DeviceRecord, DeviceSample, SessionRow},
+    },
+    ground::{
+        id::{ConnId, RecordTicket},
+        limits::{DEVICE_REFILE_AFTER, Limits, REFUSALS_MAX},
+        time::Tick,
+    },
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The sessions whose end is not committed yet, as they are. It outlives a contract that panics: the next one records what has become of them. Only the
+/// loop's thread has it, so its mutex is never waited for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Book(Arc<Mutex<BTreeMap<Arc<str>, Arc<SessionRow>>>>);
+
+impl Book {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<SessionRow>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes out all there is.
+    pub(super) fn take(&self) -> Vec<Arc<SessionRow>> {
+        std::mem::take(&mut *self.open()).into_values().collect()
+    }
+
+    /// How this session is, if it is in the book.
+    pub(super) fn get(&self, id: &str) -> Option<Arc<SessionRow>> {
+        self.open().get(id).map(Arc::clone)
+    }
+
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.open().contains_key(id)
+    }
+
+    /// Writes down how a session is.
+    pub(super) fn put(&self, row: &Arc<SessionRow>) {
+        self.open().insert(Arc::clone(&row.id), Arc::clone(row));
+    }
+
+    fn has(&self, row: &Arc<SessionRow>) -> bool {
+        self.open().get(&row.id).is_some_and(|kept| Arc::ptr_eq(kept, row))
+    }
+
+    pub(super) fn strike(&self, id: &str) {
+        self.open().remove(id);
+    }
+}
+
+/// What a ticket was given for.
+#[derive(Debug)]
+pub(super) enum Filed {
+    Start(Arc<str>),
+    Sample(FiledSample),
+    End(Arc<SessionRow>),
+}
+
+/// Of a sample just enough to say that it was refused: its message is not kept.
+#[derive(Debug)]
+pub(super) struct FiledSample {
+    /// `None`: unassigned.
+    pub(super) session: Option<Arc<str>>,
+    pub(super) device: Arc<str>,
+    /// Who sent it.
+    pub(super) from: ConnId,
+}
+
+/// A record without a verdict.
+#[derive(Debug)]
+pub(super) struct Entry {
+    ticket: RecordTicket,
+    pub(super) filed: Filed,
+    pub(super) at: Place,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Clerk {
+    has_store: bool,
+    /// In the order of their tickets.
+    outstanding: VecDeque<Entry>,
+    pub(super) book: Book,
+    /// Sessions of the book whose end the store has refused, to be filed again; and their devices' places.
+    refused: BTreeMap<Arc<str>, Place>,
+    refused_max: usize,
+    /// The store's last word was an error.
+    sick: bool,
+    /// How often it has become sick.
+    outages: u64,
+    /// When one that was refused is tried again, to see how the store does.
+    retry_at: Option<Tick>,
+}
+
+impl Clerk {
+    pub(super) fn new(has_store: bool, book: Book, refused_max: usize) -> Self {
+        Self {
+            has_store,
+            outstanding: VecDeque::new(),
+            book,
+            refused: BTreeMap::new(),
+            refused_max,
+            sick: false,
+            outages: 0,
+            retry_at: None,
+        }
+    }
+
+    /// Bytes that it takes at most beside the sessions in its book: an entry for each record without a verdict, which the engine bounds.
+    pub(super) fn memory_ceiling(limits: &Limits) -> usize {
+        2 * (2 * limits.records + REFUSALS_MAX) * size_of::<Entry>()
+    }
+
+    pub(super) fn has_store(&self) -> bool {
+        self.has_store
+    }
+
+    /// Whether what is recorded now may well be refused.
+    pub(super) fn is_sick(&self) -> bool {
+        self.sick
+    }
+
+    /// Which outage this is, counted from 1.
+    pub(super) fn outage(&self) -> u64 {
+        self.outages
+    }
+
+    pub(super) fn retry_at(&self) -> Option<Tick> {
+        self.retry_at
+    }
+
+    /// Whether the store has not answered for something, or has refused an end.
+    #[cfg(test)]
+    pub(super) fn owes_anything(&self) -> bool {
+        !self.outstanding.is_empty() || !self.refused.is_empty()
+    }
+
+    /// What it has not answered for.
+    #[cfg(test)]
+    pub(super) fn tickets(&self) -> Vec<RecordTicket> {
+        self.outstanding.iter().map(|entry| entry.ticket).collect()
+    }
+
+    fn file(
+        &mut self,
+        fx: &mut Effects,
+        at: Place,
+        filed: Filed,
+        record: DeviceRecord,
+        now: bool,
+    ) -> RecordTicket {
+        let ticket = if now { fx.file_now(record) } else { fx.file(record) };
+        self.outstanding.push_back(Entry { ticket, filed, at });
+        ticket
+    }
+
+    /// A session has begun. `None` without a store.
+    pub(super) fn start(
+        &mut self,
+        fx: &mut Effects,
+        at: Place,
+        row: &Arc<SessionRow>,
+        now: bool,
+    ) -> Option<RecordTicket> {
+        self.has_store.then(|| {
+            let filed = Filed::Start(Arc::clone(&row.id));
+            self.file(fx, at, filed, DeviceRecord::SessionStarted(Arc::clone(row)), now)
+        })
+    }
+
+    pub(super) fn sample(&mut self, fx: &mut Effects, at: Place, sample: &Arc<DeviceSample>, from: ConnId) {
+        if self.has_store {
+            let session = sample.place.as_ref().map(|(id, _)| Arc::clone(id));
+            let filed = FiledSample { session, device: Arc::clone(&sample.device), from };
+            let record = DeviceRecord::Sample(Arc::clone(sample));
+            self.file(fx, at, Filed::Sample(filed), record, false);
+        }
+    }
+
+    /// A session has ended, or has changed since. `now`: somebody waits for it.
+    pub(super) fn end(
+        &mut self,
+        fx: &mut Effects,
+        at: Place,
+        row: &Arc<SessionRow>,
+        now: bool,
+    ) -> Option<RecordTicket> {
+        if !self.has_store {
+            self.book.strike(&row.id);
+            return None;
+        }
+        self.book.put(row);
+        self.refused.remove(&row.id);
+        let record = DeviceRecord::SessionEnded(Arc::clone(row));
+        Some(self.file(fx, at, Filed::End(Arc::clone(row)), record, now))
+    }
+
+    /// Files an end again whose record is not committed. `None` when it is, or was never made.
+    pub(super) fn end_again(&mut self, fx: &mut Effects, at: Place, id: &str) -> Option<RecordTicket> {
+        let row = self.book.get(id)?;
+        self.end(fx, at, &row, true)
+    }
+
+    /// What this verdict is about.
+    pub(super) fn take(&mut self, ticket: RecordTicket) -> Option<Entry> {
+        // It is the first, or a refusal that is told at once, one of the last.
+        let index = self.outstanding.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
+        self.outstanding.remove(index)
+    }
+
+    /// The store has committed something: what it refused is filed again.
+    pub(super) fn committed(&mut self, fx: &mut Effects, filed: &Filed) {
+        if let Filed::End(row) = filed
+            && self.book.has(row)
+        {
+            self.book.strike(&row.id);
+        }
+        if std::mem::take(&mut self.sick) {
+            self.retry_at = None;
+            for (id, at) in std::mem::take(&mut self.refused) {
+                self.end_again(fx, at, &id);
+            }
+        }
+    }
+
+    /// The store has refused something. An end is kept.
+    pub(super) fn refused(&mut self, fx: &mut Effects, entry: &Entry) {
+        if !std::mem::replace(&mut self.sick, true) {
+            self.outages += 1;
+        }
+        if let Filed::End(row) = &entry.filed
+            && self.book.has(row)
+        {
+            if self.refused.len() >= self.refused_max
+                && let Some((id, _)) = self.refused.pop_first()
+            {
+                fx.count(Count::Bound);
+                self.book.strike(&id);
+            }
+            self.refused.insert(Arc::clone(&row.id), entry.at);
+            self.retry_at = Some(self.retry_at.unwrap_or(fx.now().tick + DEVICE_REFILE_AFTER));
+        }
+    }
+
+    /// Tries one of those that were refused: nothing else may be recorded for a long time, and the store's next word be good.
+    pub(super) fn retry(&mut self, fx: &mut Effects) {
+        let now = fx.now().tick;
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            if let Some((id, at)) = self.refused.pop_first() {
+                self.end_again(fx, at, &id);
+            }
+        }
+    }
+}
