@@ -35,8 +35,14 @@ impl Program {
     /// The next line, which is JSON.
     #[track_caller]
     pub(crate) fn next(&self) -> Value {
-        let line = self.lines.recv_timeout(PATIENCE).expect("the client says something");
+        let line = self.next_line();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"))
+    }
+
+    /// The next line.
+    #[track_caller]
+    pub(crate) fn next_line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("the client says something")
     }
 }
 
