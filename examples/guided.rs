@@ -77,6 +77,7 @@ fn main() -> ExitCode {
             }
         });
     }
-    let hint = "try: websocat -H 'Cookie: sessionid=student1' ws://127.0.0.1:8000/ws/sessions/TEST001/";
-    common::serve_saying("guided", server, hint)
+    let address = server.as_ref().ok().map(|server| server.local_addrs()[0].to_string()).unwrap_or_default();
+    let hint = format!("try: websocat -H 'Cookie: sessionid=student1' ws://{address}/ws/sessions/TEST001/");
+    common::serve_saying("guided", server, &hint)
 }

@@ -208,11 +208,27 @@ fn the_host_takes_part() {
     let large = format!("\"{}\"", "x".repeat(64 << 10));
     assert!(matches!(host.send_to("NEW", 2, &large), Err(GuidedError::Refused(_))));
     host.pause("NOWHERE").unwrap();
-    stats_until(&server.handle(), "it is passed over", |stats| stats.messages_ignored == 1);
+    let counted = |stats: &andon::Stats| (stats.messages_ignored, stats.commands_refused) == (1, 1);
+    stats_until(&server.handle(), "what was passed over, and the session that was none", counted);
     drop((student, twin));
     server.stop(PATIENCE);
     assert_eq!(host.pause("TEST001"), Err(GuidedError::Stopped));
     assert_eq!(host.sessions(Duration::ZERO), Err(GuidedError::Stopped));
+}
+
+/// A name is for people: what is longer than anybody reads is cut, and counted.
+#[test]
+fn a_name_without_end_is_cut() {
+    let gate = |_: Now, _: &Request<'_>| {
+        Verdict::Allow(Identity::new("2").with_name("긴".repeat(100)).with_role("STUDENT"))
+    };
+    let builder = Server::builder();
+    let (server, addr) =
+        start(builder.guided_sessions_with(GUIDED, MountOptions::new().gate(gate), config()));
+    let _student = open(addr, "TEST001", "2-STUDENT");
+    let known = sessions(&server).sessions(PATIENCE).unwrap();
+    assert_eq!(&*known[0].participants[0].user_name, "긴".repeat(85));
+    stats_until(&server.handle(), "it is counted", |stats| stats.contract_bounds == 1);
 }
 
 /// Strangers are kept out, also those who come with a page of somebody else's and the victim's cookie.

@@ -18,7 +18,7 @@ use super::{
     effects::{Count, Effects, EventClass},
     store::{
         StoreError,
-        guided::{GuidedRole, GuidedStatus, ParticipantRow, ParticipantStatus, Subtask},
+        guided::{GuidedRole, GuidedStatus, ParticipantRow, ParticipantStatus},
     },
     told::guided::GuidedEvent,
 };
@@ -28,15 +28,15 @@ use crate::{
         frame::Message,
         id::{ConnId, RecordTicket},
         limits::{
-            GUIDED_CODE_BYTES_MAX, GUIDED_INSTRUCTORS_MAX, GUIDED_NAME_BYTES_MAX, GUIDED_ORDER_BYTES_MAX,
-            GUIDED_REPLIES_MAX, GUIDED_SUBTASKS_MAX, Limits,
+            GUIDED_NAME_BYTES_MAX, GUIDED_ORDER_BYTES_MAX, GUIDED_REPLIES_MAX, GUIDED_SESSION_BYTES_MAX,
+            Limits,
         },
         time::Tick,
     },
     wire::response::Response,
 };
 use clerk::Clerk;
-use config::{GuidedSession, GuidedSessionsConfig};
+use config::{GuidedSession, GuidedSessionsConfig, steps_bytes};
 use control::{Act, control};
 use orders::{GuidedInfo, Order, Placed};
 use participant::{Participant, Reply};
@@ -119,20 +119,20 @@ impl ContractFactory for GuidedFactory {
         const SLACK: usize = 2;
         let config = &self.config;
         let people = config.sessions_max.saturating_mul(config.participants_max);
-        let person = size_of::<(i64, Participant)>()
-            + 2 * size_of::<ParticipantRow>()
-            + GUIDED_NAME_BYTES_MAX
-            + GUIDED_REPLIES_MAX * size_of::<Reply>();
-        let session = size_of::<(Arc<str>, Session)>()
-            + size_of::<(Arc<str>, Shade)>()
-            + GUIDED_CODE_BYTES_MAX
-            + GUIDED_INSTRUCTORS_MAX * size_of::<i64>()
-            + GUIDED_SUBTASKS_MAX * (size_of::<Subtask>() + config.message_bytes_max());
+        let person =
+            size_of::<(i64, Participant)>() + size_of::<(i64, ParticipantRow)>() + GUIDED_NAME_BYTES_MAX;
+        // As it was configured, and as it is.
+        let session =
+            size_of::<(Arc<str>, Session)>() + size_of::<(Arc<str>, Shade)>() + 2 * GUIDED_SESSION_BYTES_MAX;
+        // A line has a step in it, which is two records on their way.
+        let lines = people.min(limits.records / 2 + 1);
+        let line = GUIDED_REPLIES_MAX * (size_of::<Reply>() + config.reply_bytes_max());
         let rows = people.saturating_add(2 * config.sessions_max);
         let words = config.words_bytes_max + GUIDED_NAME_BYTES_MAX;
         people
             .saturating_mul(person)
             .saturating_add(config.sessions_max.saturating_mul(session))
+            .saturating_add(lines.saturating_mul(line))
             .saturating_add(Clerk::memory_ceiling(2 * limits.records + rows, rows, words))
             .saturating_add(limits.connections_max() * size_of::<(ConnId, Peer)>())
             .saturating_mul(SLACK)
@@ -293,8 +293,10 @@ impl Guided {
             if self.sessions.contains_key(&known.session.code) {
                 continue;
             }
-            if self.sessions.len() >= config.sessions_max {
-                log::error!("session {:?} of the store has no room: raise sessions_max", known.session.code);
+            let is_large = steps_bytes(&known.subtasks) > GUIDED_SESSION_BYTES_MAX;
+            if is_large || self.sessions.len() >= config.sessions_max {
+                let why = if is_large { "its steps are too long" } else { "raise sessions_max" };
+                log::error!("session {:?} of the store has no room: {why}", known.session.code);
                 fx.count(Count::Bound);
                 continue;
             }

@@ -379,6 +379,9 @@ pub(crate) const GUIDED_PARTICIPANTS_DEFAULT: usize = 512;
 /// Steps of one guided session.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_SUBTASKS_MAX: usize = 256;
+/// One guided session with the texts of its steps.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_SESSION_BYTES_MAX: usize = 128 << 10;
 /// Instructors that one guided session names.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_INSTRUCTORS_MAX: usize = 64;
@@ -399,13 +402,13 @@ pub(crate) const GUIDED_LOG_BYTES_DEFAULT: usize = 128 << 10;
 pub(crate) const GUIDED_MESSAGE_SPARE: usize = 256;
 /// Replies to one participant that wait for the store.
 #[cfg(feature = "contracts")]
-pub(crate) const GUIDED_REPLIES_MAX: usize = 64;
+pub(crate) const GUIDED_REPLIES_MAX: usize = 16;
 /// Entries of logs that the store has refused and that are kept to be filed again.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_LOGS_KEPT_MAX: usize = 1_024;
-/// Records that the store has refused and that are filed again at once.
+/// Records that are filed in one call for being due, and for having been refused.
 #[cfg(feature = "contracts")]
-pub(crate) const GUIDED_REFILED_MAX: usize = 64;
+pub(crate) const GUIDED_FILED_MAX: usize = 64;
 /// How often a store that refuses is tried again.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_RETRY: Duration = Duration::from_secs(1);

@@ -116,11 +116,7 @@ impl GuidedSessions {
     }
 
     fn place(&self, order: Order) -> Result<(), GuidedError> {
-        let placed = self.desk.place(order).inspect_err(|error| {
-            if *error == GuidedError::Full {
-                self.handle.board.refused_command();
-            }
-        })?;
+        let placed = self.desk.place(order).inspect_err(|_| self.handle.board.refused_command())?;
         self.handle.command(self.mount, Box::new(placed) as Box<dyn Any + Send>).map_err(
             |error| match error {
                 SendError::Full(_) => GuidedError::Full,

@@ -8,7 +8,7 @@ use crate::{
     },
     ground::{
         id::RecordTicket,
-        limits::{GUIDED_LOGS_KEPT_MAX, GUIDED_REFILED_MAX, GUIDED_RETRY},
+        limits::{GUIDED_FILED_MAX, GUIDED_LOGS_KEPT_MAX, GUIDED_RETRY},
         time::{Tick, Wall},
     },
 };
@@ -235,9 +235,11 @@ impl Clerk {
     /// Records what is due, and tries again what was refused if it is time, or the store `works`.
     pub(super) fn work(&mut self, fx: &mut Effects, sessions: &mut BTreeMap<Arc<str>, Session>, works: bool) {
         let now = fx.now().tick;
-        while self.due.first().is_some_and(|(at, ..)| *at <= now)
-            && let Some((_, code, user_id)) = self.due.pop_first()
-        {
+        for _ in 0..GUIDED_FILED_MAX {
+            if self.due.first().is_none_or(|(at, ..)| *at > now) {
+                break;
+            }
+            let Some((_, code, user_id)) = self.due.pop_first() else { break };
             let Some(who) = participant(sessions, &code, user_id) else { continue };
             who.due = None;
             self.participant(fx, who);
@@ -246,7 +248,7 @@ impl Clerk {
             return;
         }
         self.retry = None;
-        for _ in 0..GUIDED_REFILED_MAX {
+        for _ in 0..GUIDED_FILED_MAX {
             if let Some(row) = self.unfiled.pop_first() {
                 match &row {
                     Row::Session(code) | Row::Subtasks(code) => {

@@ -5,8 +5,8 @@ use crate::{
     contracts::store::guided::Subtask,
     ground::limits::{
         GUIDED_CODE_BYTES_MAX, GUIDED_HEARTBEAT, GUIDED_INSTRUCTORS_MAX, GUIDED_LOG_BYTES_DEFAULT,
-        GUIDED_MESSAGE_SPARE, GUIDED_NAME_BYTES_MAX, GUIDED_PARTICIPANTS_DEFAULT, GUIDED_SESSIONS_DEFAULT,
-        GUIDED_SUBTASKS_MAX, GUIDED_WORDS_BYTES_DEFAULT, LOG_BYTES_MIN,
+        GUIDED_MESSAGE_SPARE, GUIDED_NAME_BYTES_MAX, GUIDED_PARTICIPANTS_DEFAULT, GUIDED_SESSION_BYTES_MAX,
+        GUIDED_SESSIONS_DEFAULT, GUIDED_SUBTASKS_MAX, GUIDED_WORDS_BYTES_DEFAULT, LOG_BYTES_MIN,
     },
     hub::topic::Topic,
 };
@@ -54,11 +54,9 @@ impl GuidedSession {
 
     /// Bytes that it takes, with its texts.
     pub(super) fn weight_bytes(&self) -> usize {
-        let texts: usize = self.subtasks.iter().map(Subtask::weight_bytes).sum();
         size_of::<Self>()
             + self.code.len()
-            + texts
-            + self.subtasks.len() * size_of::<Subtask>()
+            + steps_bytes(&self.subtasks)
             + self.instructors.len() * size_of::<i64>()
     }
 
@@ -75,6 +73,11 @@ impl GuidedSession {
                 "session {code:?} has too many subtasks or instructors: use at most {GUIDED_SUBTASKS_MAX} and {GUIDED_INSTRUCTORS_MAX}"
             ));
         }
+        if self.weight_bytes() > GUIDED_SESSION_BYTES_MAX {
+            return Err(format!(
+                "session {code:?} takes more than {GUIDED_SESSION_BYTES_MAX} bytes: shorten the texts of its steps"
+            ));
+        }
         for (index, subtask) in subtasks.iter().enumerate() {
             let id = subtask.id;
             if subtasks[..index].iter().any(|other| other.id == id) {
@@ -88,6 +91,11 @@ impl GuidedSession {
         }
         Ok(())
     }
+}
+
+/// Bytes that steps take, with their texts.
+pub(super) fn steps_bytes(subtasks: &[Subtask]) -> usize {
+    size_of_val(subtasks) + subtasks.iter().map(Subtask::weight_bytes).sum::<usize>()
 }
 
 /// Settings of guided sessions, for [`Builder::guided_sessions`](crate::Builder::guided_sessions), which checks them.
@@ -177,6 +185,11 @@ impl GuidedSessionsConfig {
         self.log_bytes / 4 - GUIDED_MESSAGE_SPARE
     }
 
+    /// The longest reply that may wait: an error that quotes, an echo, or a text of the host's.
+    pub(super) fn reply_bytes_max(&self) -> usize {
+        2 * GUIDED_MESSAGE_SPARE + self.texts.longest() + ESCAPED_MAX * GUIDED_CODE_BYTES_MAX
+    }
+
     /// A session's topic.
     pub(super) fn topic(&self) -> Topic {
         Topic::stream().with_log_bytes(self.log_bytes)
@@ -250,6 +263,8 @@ mod tests {
         );
         let of = |session| new().session(session);
         let named = GuidedSession::new;
+        let large = |s: GuidedSession, id| s.subtask(Subtask::new(id, "x".repeat(25 << 10)));
+        let large = (0..6).fold(named("a"), large);
         let many = (0..=GUIDED_SUBTASKS_MAX as i64).fold(named("a"), |s, id| s.subtask(Subtask::new(id, "")));
         for (config, why) in [
             (of(named("")), "no session's code"),
@@ -257,6 +272,7 @@ mod tests {
             (of(named("a")).session(named("a")), "two sessions"),
             (of(named("a").subtask(Subtask::new(1, "")).subtask(Subtask::new(1, ""))), "two subtasks 1"),
             (of(named("a").subtask(Subtask::new(1, "x".repeat(40 << 10)))), "too long"),
+            (of(large), "shorten the texts"),
             (of(many), "too many subtasks"),
             (new().session(named("a")).session(named("b")).sessions_max(1), "sessions_max is 1"),
             (new().sessions_max(0), "sessions_max"),

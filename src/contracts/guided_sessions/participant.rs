@@ -119,7 +119,15 @@ impl Participant {
             What::Ready(_) => true,
             What::Step(step) => step.is_answered(),
         };
-        if ready { self.line.pop_front() } else { None }
+        if !ready {
+            return None;
+        }
+        let reply = self.line.pop_front();
+        if self.line.is_empty() {
+            // A line is rare, and must not keep its memory for everybody who ever had one.
+            self.line = VecDeque::new();
+        }
+        reply
     }
 
     /// Nothing can be said there any more.

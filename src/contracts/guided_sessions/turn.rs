@@ -141,6 +141,10 @@ impl Turn<'_> {
 
     /// Behind the replies that wait, if any do.
     fn reply(&mut self, conn: ConnId, text: String) {
+        if self.who().line.is_empty() {
+            self.fx.send(conn, &text);
+            return;
+        }
         self.who().line.push_back(Reply { to: Some(conn), what: What::Ready(text) });
     }
 
