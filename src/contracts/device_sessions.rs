@@ -107,7 +107,7 @@ impl ContractFactory for DeviceSessionsFactory {
         let kept = self.config.ends_kept * 2 * (row + size_of::<Place>());
         (devices.saturating_mul(device))
             .saturating_add(peers)
-            .saturating_add(kept + Clerk::memory_ceiling(limits))
+            .saturating_add(kept + Clerk::memory_ceiling(limits, row))
     }
 }
 
@@ -120,8 +120,7 @@ impl Contract for Sessions {
         if !self.peers.contains_key(&peer) {
             return;
         }
-        let config = Arc::clone(&self.config);
-        let heard = inbox::read(&config, message).and_then(|heard| match (heard, message) {
+        let heard = inbox::read(&self.config, message).and_then(|heard| match (heard, message) {
             (Heard::Register { device, timestamp, declared_new }, Message::Text(text)) => {
                 self.register(fx, peer, device, timestamp, declared_new, text)
             }

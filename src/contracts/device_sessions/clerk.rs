@@ -113,9 +113,10 @@ impl Clerk {
         }
     }
 
-    /// Bytes that it takes at most beside the sessions in its book: an entry for each record without a verdict, which the engine bounds.
-    pub(super) fn memory_ceiling(limits: &Limits) -> usize {
-        2 * (2 * limits.records + REFUSALS_MAX) * size_of::<Entry>()
+    /// Bytes that it takes at most beside the sessions in its book: an entry for each record without a verdict, which the engine bounds, each with a row of this
+    /// size.
+    pub(super) fn memory_ceiling(limits: &Limits, row_bytes: usize) -> usize {
+        (2 * limits.records + REFUSALS_MAX) * (2 * size_of::<Entry>() + row_bytes)
     }
 
     pub(super) fn has_store(&self) -> bool {

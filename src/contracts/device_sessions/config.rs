@@ -97,9 +97,9 @@ impl DeviceSessionsConfig {
         self
     }
 
-    /// How long a session may be without data before it ends as `timeout`; `None`: for ever. Default 30 minutes.
+    /// How long a session may be without data before it ends as `timeout`; `None` or zero: for ever. Default 30 minutes.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.idle_timeout = timeout;
+        self.idle_timeout = timeout.filter(|timeout| !timeout.is_zero());
         self
     }
 
@@ -206,6 +206,7 @@ mod tests {
     fn what_cannot_be_is_refused_with_its_reason() {
         let new = DeviceSessionsConfig::new;
         assert_eq!(new().check(), Ok(()));
+        assert_eq!(new().idle_timeout(Some(Duration::ZERO)).idle_timeout, None);
         for (config, why) in [
             (new().data_type(""), "1 to"),
             (new().data_type("x".repeat(65)), "1 to"),
@@ -220,7 +221,7 @@ mod tests {
             (new().pending_replies(0), "pending_replies"),
             (new().ends_kept(0), "ends_kept"),
             (new().recent_sessions(17), "recent_sessions"),
-            (new().idle_timeout(Some(Duration::ZERO)), "idle_timeout"),
+            (new().idle_timeout(Some(Duration::from_nanos(1))), "idle_timeout"),
         ] {
             let error = config.check().unwrap_err();
             assert!(error.contains(why), "{why}: {error}");

@@ -61,10 +61,12 @@ impl Sessions {
         Ok(())
     }
 
-    /// A new provisional id for a device, instead of the one before.
+    /// The provisional id of a device. One that registers again may already use what it was told first.
     fn provisional(&mut self, fx: &mut Effects, at: Place) -> Arc<str> {
+        if let Some(id) = self.devices.get(at).and_then(|device| device.provisional.as_ref()) {
+            return Arc::clone(id);
+        }
         let id = self.new_id(fx);
-        self.forget_provisional(at);
         if let Some(device) = self.devices.get_mut(at) {
             device.provisional = Some(Arc::clone(&id));
             self.devices.add_session(&id, at);

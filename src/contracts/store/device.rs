@@ -131,8 +131,9 @@ impl SessionRow {
 }
 
 impl DeviceSample {
-    /// Bytes that it takes, with its payload; the ids are its session's and its device's own.
+    /// Bytes that it takes, with its payload. Its ids are its session's and its device's own; but of a device that has no session perhaps nobody else has one.
     pub(crate) fn weight_bytes(&self) -> usize {
-        size_of::<Self>() + self.payload.len()
+        let id = if self.place.is_none() { self.device.len() } else { 0 };
+        size_of::<Self>() + id + self.payload.len()
     }
 }
