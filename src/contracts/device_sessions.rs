@@ -243,8 +243,11 @@ impl Sessions {
 mod tests {
     use super::*;
     use crate::{
-        contracts::effects::{Effect, Effects},
-        ground::{close::CloseCause, time::Now},
+        contracts::{
+            effects::{Effect, Effects},
+            store::{device::DeviceRecord, record::RecordBody},
+        },
+        ground::{close::CloseCause, frame::Payload, time::Now},
         hub::identity::Identity,
         wire::{owned::OwnedRequest, request::Method},
     };
@@ -350,6 +353,62 @@ mod tests {
         assert!(sessions.devices.is_empty(), "{:?}", sessions.devices);
         assert!(sessions.clerk.book.take().is_empty());
         assert_eq!(sessions.armed, None);
+    }
+
+    /// Also one whose device knows it no more, but whose end is not committed.
+    #[test]
+    fn no_id_is_given_twice() {
+        let (mut sessions, mut fx) = made(DeviceSessionsConfig::new().recent_sessions(0));
+        let mut drawn = [1, 1, 1, 2].into_iter();
+        fx.entropy = Box::new(move || drawn.next().unwrap_or(3));
+        let peer = ConnId::from_bits(1);
+        open(&mut sessions, &mut fx, peer);
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"a"}"#);
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_end","deviceId":"a"}"#);
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"a"}"#);
+        let id = sessions.list()[0].id.to_string();
+        assert!(id.ends_with('2'), "{id}");
+    }
+
+    /// What was said to clients, and which ends were recorded: device and status.
+    fn said(effects: &[Effect]) -> (Vec<String>, Vec<String>) {
+        let (mut texts, mut ends) = (Vec::new(), Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Send { message: Payload::Text(text), .. } => texts.push(text.to_string()),
+                Effect::Record { body: RecordBody::Device(DeviceRecord::SessionEnded(row)), .. } => {
+                    ends.push(format!("{} {}", row.device, row.status));
+                }
+                _ => {}
+            }
+        }
+        (texts, ends)
+    }
+
+    /// The last word waits for the commit; and a session that has not begun yet when the server stops ends when it does.
+    #[test]
+    fn a_stop_is_acknowledged_when_it_is_recorded() {
+        let (mut sessions, mut fx) = made(DeviceSessionsConfig::new());
+        let peer = ConnId::from_bits(1);
+        open(&mut sessions, &mut fx, peer);
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"a"}"#);
+        answer(&mut sessions, &mut fx, Err(&StoreError::Rejected("full".into())));
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"b"}"#);
+        sessions.shutdown(&mut fx);
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"c"}"#);
+        assert_eq!(said(&fx.drain()), (vec![], vec!["a stopped".to_owned()]));
+        for ticket in sessions.clerk.tickets() {
+            sessions.recorded(&mut fx, ticket, Ok(()));
+        }
+        let (texts, ends) = said(&fx.drain());
+        assert_eq!(ends, ["b stopped"]);
+        assert!(texts[0].contains("session_created") && texts[1].contains("session_ended"), "{texts:?}");
+        assert_eq!((texts.len(), sessions.list().len()), (2, 0));
+        for ticket in sessions.clerk.tickets() {
+            sessions.recorded(&mut fx, ticket, Ok(()));
+        }
+        let (texts, _) = said(&fx.drain());
+        assert!(texts.len() == 1 && texts[0].contains("session_ended"), "{texts:?}");
     }
 
     #[test]

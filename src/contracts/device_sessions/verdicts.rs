@@ -65,14 +65,17 @@ impl Sessions {
 
     /// A session that has waited for its record begins, if it still can.
     fn begin_recorded(&mut self, fx: &mut Effects, at: Place, new: NewSession, holder: ConnId) {
-        let status = match (self.peers.contains_key(&holder), self.stopping) {
-            (true, false) => return self.begin(fx, at, new, holder, true),
-            (_, true) => SessionStatus::Stopped,
-            (false, false) => SessionStatus::Disconnected,
-        };
+        if self.peers.contains_key(&holder) {
+            self.begin(fx, at, new, holder, true);
+            if self.stopping {
+                self.finish_and_tell(fx, at, SessionStatus::Stopped);
+            }
+            return;
+        }
+        // By another connection the device may have a session meanwhile: that one is left alone.
         self.devices.remove_session(&new.id);
         if let Some(device) = self.devices.get(at) {
-            let row = ended_row(&new.row(&device.id), status, fx.now().wall, None, 0);
+            let row = ended_row(&new.row(&device.id), SessionStatus::Disconnected, fx.now().wall, None, 0);
             self.clerk.end(fx, at, &row, true);
         }
     }
