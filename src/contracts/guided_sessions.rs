@@ -56,7 +56,6 @@ struct Guided {
     peers: BTreeMap<ConnId, Peer>,
     clerk: Clerk,
     armed: Option<Tick>,
-    stopping: bool,
 }
 
 /// One connection.
@@ -99,7 +98,6 @@ impl ContractFactory for GuidedFactory {
             peers: BTreeMap::new(),
             clerk,
             armed: None,
-            stopping: false,
         };
         match self.shadow.sessions() {
             Some(before) => {
@@ -213,18 +211,13 @@ impl Contract for Guided {
     }
 
     fn closed(&mut self, fx: &mut Effects, conn: ConnId, _how: Closed) {
-        let stopping = self.stopping;
         self.with_turn(fx, conn, |turn, peer| {
             let Some(who) = turn.session.participants.get_mut(&peer.user_id) else { return };
             who.connections = who.connections.saturating_sub(1);
-            who.hung_up(conn);
             if who.connections == 0 {
                 who.becomes(ParticipantStatus::Disconnected);
                 let left = messages::participant_left(peer.user_id, &who.row.user_name);
-                // While the server stops everybody leaves, and there is nothing to be said.
-                if !stopping {
-                    turn.session.say(turn.fx, Audience::All, &left);
-                }
+                turn.session.say(turn.fx, Audience::All, &left);
                 let event = GuidedEvent::Left { code: Arc::clone(&peer.code), user_id: peer.user_id };
                 turn.fx.event(EventClass::Lossless, 0, Some(conn), event);
             }
@@ -268,7 +261,6 @@ impl Contract for Guided {
 
     /// There are no last words; what waits for its time is recorded now.
     fn shutdown(&mut self, fx: &mut Effects) {
-        self.stopping = true;
         self.clerk.hurry(fx, &mut self.sessions);
         self.arm(fx);
     }
@@ -433,29 +425,30 @@ impl Guided {
             }
             return;
         }
-        if self.sessions.len() >= self.config.sessions_max && !self.make_room(fx) {
-            log::error!("session {:?} is refused: raise sessions_max, or end one", plan.code);
-            fx.count(Count::Bound);
-            return;
-        }
-        if let Some(topics) = self.topics(fx, &plan.code) {
+        let topics = if self.sessions.len() < self.config.sessions_max {
+            self.topics(fx, &plan.code)
+        } else {
+            let freed = self.make_room();
+            if freed.is_none() {
+                log::error!("session {:?} is refused: raise sessions_max, or end one", plan.code);
+                fx.count(Count::Bound);
+            }
+            freed
+        };
+        if let Some(topics) = topics {
             self.enter(fx, Session::new(plan, topics, now));
         }
     }
 
-    /// Forgets the session that ended first, of those that everybody has left.
-    fn make_room(&mut self, fx: &mut Effects) -> bool {
-        let over = self.sessions.values().filter(|session| session.is_over() && session.is_empty());
-        let Some(code) = over.min_by_key(|session| session.row.ended_at).map(|s| Arc::clone(&s.row.code))
-        else {
-            return false;
+    /// Forgets the session that ended first, of those that everybody has left and the store knows of. Its topics, to which nobody listens, are free.
+    fn make_room(&mut self) -> Option<Topics> {
+        let can_go = |session: &&Session| {
+            session.is_over() && session.is_empty() && !self.clerk.owes(&session.row.code)
         };
-        if let Some(session) = self.sessions.remove(&code) {
-            fx.retire(session.topics.students);
-            fx.retire(session.topics.instructors);
-        }
+        let over = self.sessions.values().filter(can_go);
+        let code = over.min_by_key(|session| session.row.ended_at).map(|s| Arc::clone(&s.row.code))?;
         self.clerk.forget(&code);
-        true
+        self.sessions.remove(&code).map(|session| session.topics)
     }
 
     fn arm(&mut self, fx: &mut Effects) {

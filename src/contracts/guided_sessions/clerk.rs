@@ -114,10 +114,7 @@ impl Clerk {
         }
         let now = fx.now().tick;
         let only_time = who.filed.as_ref().is_some_and(|filed| {
-            filed.status == who.row.status
-                && filed.current_subtask == who.row.current_subtask
-                && filed.user_name == who.row.user_name
-                && filed.role == who.row.role
+            filed.status == who.row.status && filed.current_subtask == who.row.current_subtask
         });
         if only_time && now < who.filed_at + self.interval {
             if who.due.is_none() && self.has_store {
@@ -285,13 +282,26 @@ impl Clerk {
         }
     }
 
-    /// A session is no more.
+    /// Whether the store may not know yet how a session is.
+    pub(super) fn owes(&self, code: &str) -> bool {
+        let sent = self.sent.values().filter_map(|sent| match sent {
+            Sent::Row { row, .. } => Some(row),
+            Sent::Log(_) | Sent::Step(..) => None,
+        });
+        sent.chain(&self.unfiled).any(|row| row.code() == code)
+    }
+
+    /// A session is no more. What is due for it finds nobody.
     pub(super) fn forget(&mut self, code: &str) {
         self.shadow.forget(code);
-        self.due.retain(|(_, of, _)| **of != *code);
-        self.unfiled.retain(|row| match row {
-            Row::Session(of) | Row::Subtasks(of) | Row::Participant(of, _) => **of != *code,
-        });
+    }
+}
+
+impl Row {
+    fn code(&self) -> &str {
+        match self {
+            Self::Session(code) | Self::Subtasks(code) | Self::Participant(code, _) => code,
+        }
     }
 }
 

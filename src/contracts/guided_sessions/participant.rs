@@ -27,8 +27,8 @@ pub(super) struct Participant {
 /// One reply, in the order of requests.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// To whom, if still there.
-    pub(super) to: Option<ConnId>,
+    /// To whom. Who is gone by then misses it.
+    pub(super) to: ConnId,
     pub(super) what: What,
 }
 
@@ -128,15 +128,5 @@ impl Participant {
             self.line = VecDeque::new();
         }
         reply
-    }
-
-    /// Nothing can be said there any more.
-    pub(super) fn hung_up(&mut self, conn: ConnId) {
-        self.line.retain_mut(|reply| {
-            if reply.to == Some(conn) {
-                reply.to = None;
-            }
-            reply.to.is_some() || matches!(reply.what, What::Step(_))
-        });
     }
 }

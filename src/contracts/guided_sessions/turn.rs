@@ -104,7 +104,7 @@ impl Turn<'_> {
             let who = self.session.participants.get_mut(&self.user_id).expect("a turn is a participant's");
             step.tickets = self.clerk.step(self.fx, who, subtask_id, completes);
         }
-        self.who().line.push_back(Reply { to: Some(conn), what: What::Step(step) });
+        self.who().line.push_back(Reply { to: conn, what: What::Step(step) });
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl Turn<'_> {
             self.fx.send(conn, &text);
             return;
         }
-        self.who().line.push_back(Reply { to: Some(conn), what: What::Ready(text) });
+        self.who().line.push_back(Reply { to: conn, what: What::Ready(text) });
     }
 
     /// Says what waits no longer, and records how the participant is now.
@@ -160,16 +160,14 @@ impl Turn<'_> {
                 }
                 What::Step(step) => self.completed(reply.to, &step),
             };
-            if let Some(conn) = reply.to {
-                self.fx.send(conn, &text);
-            }
+            self.fx.send(reply.to, &text);
         }
         let who = self.session.participants.get_mut(&self.user_id).expect("a turn is a participant's");
         self.clerk.participant(self.fx, who);
     }
 
     /// A step is completed, and, where there is a store, committed: instructors and the host never hear of what a crash can lose.
-    fn completed(&mut self, conn: Option<ConnId>, step: &Step) -> String {
+    fn completed(&mut self, conn: ConnId, step: &Step) -> String {
         let Step { subtask_id, completes, .. } = *step;
         let who = self.session.participants.get_mut(&self.user_id).expect("a turn is a participant's");
         who.completes(subtask_id, completes);
@@ -178,7 +176,7 @@ impl Turn<'_> {
         let (code, user_id) = (Arc::clone(&who.row.code), who.row.user_id);
         self.session.say(self.fx, Audience::Of(GuidedRole::Instructor), &told);
         let event = GuidedEvent::StepCompleted { code, user_id, subtask_id, completed: completes };
-        self.fx.event(EventClass::Lossless, 0, conn, event);
+        self.fx.event(EventClass::Lossless, 0, Some(conn), event);
         messages::step_complete_confirmed(subtask_id, &self.config.texts.step_completed)
     }
 }
