@@ -9,6 +9,8 @@ pub(crate) mod orders;
 mod participant;
 mod session;
 mod shadow;
+#[cfg(test)]
+mod tests;
 pub(crate) mod texts;
 mod turn;
 
@@ -336,8 +338,8 @@ impl Guided {
 
     /// A session is there from now on.
     fn enter(&mut self, fx: &mut Effects, mut session: Session) {
-        self.clerk.subtasks(fx, &session);
         self.clerk.session(fx, &session);
+        self.clerk.subtasks(fx, &session);
         for who in session.participants.values_mut() {
             self.clerk.participant(fx, who);
         }
