@@ -39,15 +39,15 @@ pub enum ConfigError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A topic hub that cannot be as it is described.
-    BadTopicHub {
+    /// A built-in contract that cannot be as it is described.
+    BadMount {
         /// Its pattern.
         pattern: String,
         /// What is wrong with it, and what would be right.
         why: String,
     },
-    /// A built-in contract that cannot be as it is described.
-    BadMount {
+    /// A topic hub that cannot be as it is described.
+    BadTopicHub {
         /// Its pattern.
         pattern: String,
         /// What is wrong with it, and what would be right.
@@ -86,8 +86,8 @@ impl fmt::Display for ConfigError {
                 write!(f, "two topics are named {name:?}: give one of them another name")
             }
             Self::BadTopic { name, why } => write!(f, "topic {name:?}: {why}"),
-            Self::BadTopicHub { pattern, why } => write!(f, "topic hub {pattern:?}: {why}"),
             Self::BadMount { pattern, why } => write!(f, "mount {pattern:?}: {why}"),
+            Self::BadTopicHub { pattern, why } => write!(f, "topic hub {pattern:?}: {why}"),
             Self::BadName { setting, given, why } => write!(f, "{setting} {given:?}: {why}"),
             Self::BadLimit { name, why } => write!(f, "setting {name}: {why}"),
         }
