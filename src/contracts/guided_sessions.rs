@@ -30,7 +30,7 @@ use crate::{
         frame::Message,
         id::{ConnId, RecordTicket},
         limits::{
-            GUIDED_NAME_BYTES_MAX, GUIDED_ORDER_BYTES_MAX, GUIDED_REPLIES_MAX, GUIDED_SESSION_BYTES_MAX,
+            GUIDED_NAME_BYTES_MAX, GUIDED_ORDER_BYTES_MAX, GUIDED_REPLIES_TOTAL, GUIDED_SESSION_BYTES_MAX,
             Limits,
         },
         time::Tick,
@@ -124,15 +124,14 @@ impl ContractFactory for GuidedFactory {
         // As it was configured, and as it is.
         let session =
             size_of::<(Arc<str>, Session)>() + size_of::<(Arc<str>, Shade)>() + 2 * GUIDED_SESSION_BYTES_MAX;
-        // A line has a step in it, which is two records on their way.
-        let lines = people.min(limits.records / 2 + 1);
-        let line = GUIDED_REPLIES_MAX * (size_of::<Reply>() + config.reply_bytes_max());
+        // A line grows by doubling, and so does what is written.
+        let replies = 2 * GUIDED_REPLIES_TOTAL * (size_of::<Reply>() + config.reply_bytes_max());
         let rows = people.saturating_add(2 * config.sessions_max);
         let words = config.words_bytes_max + GUIDED_NAME_BYTES_MAX;
         people
             .saturating_mul(person)
             .saturating_add(config.sessions_max.saturating_mul(session))
-            .saturating_add(lines.saturating_mul(line))
+            .saturating_add(replies)
             .saturating_add(Clerk::memory_ceiling(2 * limits.records + rows, rows, words))
             .saturating_add(limits.connections_max() * size_of::<(ConnId, Peer)>())
             .saturating_mul(SLACK)
@@ -201,8 +200,7 @@ impl Contract for Guided {
 
     fn message(&mut self, fx: &mut Effects, conn: ConnId, message: Message<'_>) {
         self.with_turn(fx, conn, |turn, peer| {
-            let waiting = turn.session.participants.get(&peer.user_id).map_or(0, |who| who.line.len());
-            if waiting >= GUIDED_REPLIES_MAX {
+            if turn.line_is_full() {
                 turn.fx.count(Count::Bound);
                 turn.fx.count(Count::Ignored);
                 return;

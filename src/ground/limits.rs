@@ -402,7 +402,10 @@ pub(crate) const GUIDED_LOG_BYTES_DEFAULT: usize = 128 << 10;
 pub(crate) const GUIDED_MESSAGE_SPARE: usize = 256;
 /// Replies to one participant that wait for the store.
 #[cfg(feature = "contracts")]
-pub(crate) const GUIDED_REPLIES_MAX: usize = 16;
+pub(crate) const GUIDED_REPLIES_MAX: usize = 64;
+/// The same to all participants of one mount.
+#[cfg(feature = "contracts")]
+pub(crate) const GUIDED_REPLIES_TOTAL: usize = 4_096;
 /// Entries of logs that the store has refused and that are kept to be filed again.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_LOGS_KEPT_MAX: usize = 1_024;

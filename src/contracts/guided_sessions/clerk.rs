@@ -36,6 +36,8 @@ pub(super) struct Clerk {
     logs: VecDeque<Log>,
     /// When it is tried again.
     retry: Option<Tick>,
+    /// Replies that wait, to all participants.
+    pub(super) waiting: usize,
 }
 
 /// A row of state, of which only the newest counts.
@@ -77,6 +79,7 @@ impl Clerk {
             unfiled: BTreeSet::new(),
             logs: VecDeque::new(),
             retry: None,
+            waiting: 0,
         }
     }
 

@@ -15,7 +15,11 @@ use crate::{
         store::guided::{GuidedRecord, GuidedRole, ParticipantStatus, StepAction},
         told::guided::GuidedEvent,
     },
-    ground::{frame::Message, id::ConnId},
+    ground::{
+        frame::Message,
+        id::ConnId,
+        limits::{GUIDED_REPLIES_MAX, GUIDED_REPLIES_TOTAL},
+    },
     wire::json::object::Fault,
 };
 use std::sync::Arc;
@@ -99,12 +103,16 @@ impl Turn<'_> {
         let subtask_id = details.required_subtask_id()?;
         self.meant(details)?;
         let completes = self.session.is_last(subtask_id);
+        if self.who().line.is_empty() && self.clerk.waiting >= GUIDED_REPLIES_TOTAL {
+            self.fx.count(Count::Bound);
+            return Err(Fault::of_message(self.config.texts.not_stored.as_ref()));
+        }
         let mut step = Step { subtask_id, completes, tickets: [None; 2], refused: false };
         if self.clerk.has_store() {
             let who = self.session.participants.get_mut(&self.user_id).expect("a turn is a participant's");
             step.tickets = self.clerk.step(self.fx, who, subtask_id, completes);
         }
-        self.who().line.push_back(Reply { to: conn, what: What::Step(step) });
+        self.wait(conn, What::Step(step));
         Ok(())
     }
 
@@ -145,12 +153,24 @@ impl Turn<'_> {
             self.fx.send(conn, &text);
             return;
         }
-        self.who().line.push_back(Reply { to: conn, what: What::Ready(text) });
+        self.wait(conn, What::Ready(text));
+    }
+
+    fn wait(&mut self, to: ConnId, what: What) {
+        self.who().line.push_back(Reply { to, what });
+        self.clerk.waiting += 1;
+    }
+
+    /// Whether nothing more can wait behind what does already.
+    pub(super) fn line_is_full(&mut self) -> bool {
+        let waiting = self.who().line.len();
+        waiting >= GUIDED_REPLIES_MAX || (waiting > 0 && self.clerk.waiting >= GUIDED_REPLIES_TOTAL)
     }
 
     /// Says what waits no longer, and records how the participant is now.
     pub(super) fn settle(&mut self) {
         while let Some(reply) = self.who().next_reply() {
+            self.clerk.waiting -= 1;
             let text = match reply.what {
                 What::Ready(text) => text,
                 What::Step(step) if step.refused => {
