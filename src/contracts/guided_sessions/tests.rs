@@ -20,6 +20,7 @@ use crate::{
         close::{CloseCause, CloseCode, Closed},
         frame::{Message, Payload},
         id::{ConnId, RecordTicket},
+        limits::{GUIDED_REPLIES_MAX, GUIDED_REPLIES_TOTAL},
         time::{Now, Tick, Wall},
     },
     hub::identity::Identity,
@@ -256,4 +257,42 @@ fn in_the_end_the_store_knows_how_things_are() {
         println!("seed {seed}");
         play(seed);
     }
+}
+
+/// Where all that may wait does, a step that cannot is refused, what need not wait is answered, and what would wait behind others is passed over.
+#[test]
+fn what_waits_for_all_is_bounded() {
+    let mut lesson = Lesson::new();
+    let step = |lesson: &mut Lesson, user| {
+        let text = r#"{"type":"step_complete","data":{"subtask_id":1}}"#;
+        lesson.says(user, 0, Some("step 1".into()), text);
+    };
+    let beat = |lesson: &mut Lesson, user, asked: bool| {
+        let text = r#"{"type":"heartbeat","data":{"timestamp":7}}"#;
+        lesson.says(user, 0, asked.then(|| "beat 7".into()), text);
+    };
+    let users = 10..10 + (GUIDED_REPLIES_TOTAL / GUIDED_REPLIES_MAX) as u64;
+    for user in users.clone() {
+        lesson.comes(user, 0);
+        step(&mut lesson, user);
+        for _ in 1..GUIDED_REPLIES_MAX - usize::from(user == 10) {
+            beat(&mut lesson, user, true);
+        }
+    }
+    let late = users.end;
+    lesson.comes(late, 0);
+    // The last one that can wait.
+    step(&mut lesson, late);
+    beat(&mut lesson, late, false);
+    lesson.comes(late + 1, 0);
+    step(&mut lesson, late + 1);
+    beat(&mut lesson, late + 1, true);
+    assert!(lesson.asked[&(late + 1)].is_empty(), "refused, and answered");
+    beat(&mut lesson, 10, false);
+    while !lesson.records.is_empty() {
+        lesson.answer(true);
+    }
+    assert!(lesson.asked.values().all(VecDeque::is_empty), "not answered: {:?}", lesson.asked);
+    step(&mut lesson, late + 1);
+    assert!(!lesson.asked[&(late + 1)].is_empty(), "there is room again");
 }
