@@ -5,7 +5,7 @@
 //!
 //! [`Server::builder`] leads to a [`Server`]; a [`Contract`] is what speaks with the clients of one path, in [`Effects`]; a [`Handle`] is how the host speaks
 //! to both from any thread; [`Topic`]s are what is published to many. [`Event`]s, if asked for by an [`EventMask`], tell the host what happened. [`Route`]s serve plain
-//! HTTP on the same port, [`Gate`]s decide who comes in, a [`Store`] keeps what contracts record. [`Tags`] is how control threads write what their equipment does, without ever
+//! HTTP on the same port, [`Gate`]s decide who comes in, a [`Store`] keeps what contracts record, and [`Recordings`] read it back. [`Tags`] is how control threads write what their equipment does, without ever
 //! being held up.
 //!
 //! The example at [`Contract`] is complete.
@@ -78,6 +78,7 @@ pub use contracts::{
         memory::MemoryStore,
         reader::{Page, Position, Query, StoreReader},
         record::{Record, RecordBody},
+        session_filter::{SessionFilter, SessionPosition},
     },
     told::{EventBody, HubEvent, MonitorEvent, device::DeviceEvent, guided::GuidedEvent},
 };
@@ -101,8 +102,10 @@ pub use host::{
     builder::Builder,
     config::Config,
     event::{Events, NoEventYet},
+    export::{ExportCause, ExportError, ExportFormat},
     handle::Handle,
     options::{MountOptions, RouteOptions},
+    recordings::{ReadError, Recorded, Recordings},
     server::{Server, Stopped},
 };
 #[cfg(feature = "contracts")]

@@ -5,8 +5,8 @@
 mod support;
 
 use andon::{
-    Event, EventMask, MemoryStore, NoEventYet, Query, Record, RecordBody, Server, Setup, Stopped, Store,
-    StoreError,
+    Event, EventMask, MemoryStore, NoEventYet, Query, ReadError, Record, RecordBody, Server, Setup, Stopped,
+    Store, StoreError,
 };
 use std::sync::{
     Arc, Mutex,
@@ -62,27 +62,23 @@ fn what_is_acknowledged_is_in_the_store() {
     stats_until(&server.handle(), "all is counted", |stats| stats.records == 100);
 }
 
-/// What is committed can be read back page by page, also when the server is gone.
+/// What is committed can be read back page by page, as long as the server runs.
 #[test]
-fn what_is_stored_is_read_back_by_the_hosts_own_thread() {
+fn what_is_stored_is_read_back_from_any_thread() {
     let (server, addr) = start(Server::builder().mount("/", recording).store(MemoryStore::new(1_000)));
     let mut client = Client::open(addr, "/");
     for n in 0..10 {
         client.text(&n.to_string());
         client.expect_text("committed");
     }
-    let mut reader = server.store_reader().expect("a store that can be read");
-    assert!(server.store_reader().is_none(), "it is given once");
-    drop(server);
+    let recordings = server.recordings().expect("a store that can be read");
     let query = Query::new("/", "samples", "k").with_limit(4);
-    let (mut read, mut after) = (Vec::new(), None);
-    loop {
-        let page = reader.page(&query, after).unwrap();
-        let Some(end) = page.end else { break };
-        after = Some(end);
-        read.extend(page.records.iter().map(|record| String::from_utf8_lossy(said(record)).into_owned()));
-    }
+    let read = recordings.records(query.clone()).map(Result::unwrap);
+    let read: Vec<_> = read.map(|record| String::from_utf8_lossy(said(&record)).into_owned()).collect();
     assert_eq!(read, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+    drop(server);
+    let mut read = recordings.records(query);
+    assert_eq!((read.next(), read.next()), (Some(Err(ReadError::Stopped)), None));
 }
 
 #[test]
@@ -91,7 +87,7 @@ fn without_a_store_records_are_refused() {
     let mut client = Client::open(addr, "/");
     client.text("x");
     assert!(client.take_text().contains("without a store"));
-    assert!(server.store_reader().is_none());
+    assert!(server.recordings().is_none());
 }
 
 /// However many messages arrive at once, few refusals wait to be told.

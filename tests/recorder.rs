@@ -8,6 +8,8 @@ mod children;
 mod failures;
 #[path = "recorder/opening.rs"]
 mod opening;
+#[path = "recorder/reading.rs"]
+mod reading;
 #[path = "recorder/retention.rs"]
 mod retention;
 #[path = "recorder/rows.rs"]

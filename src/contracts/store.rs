@@ -5,6 +5,7 @@ pub(crate) mod guided;
 pub(crate) mod memory;
 pub(crate) mod reader;
 pub(crate) mod record;
+pub(crate) mod session_filter;
 
 use crate::ground::time::Wall;
 use guided::SavedGuidedSession;

@@ -207,6 +207,8 @@ stats! {
     records_refused,
     /// Records whose contracts had not been told what became of them when the server ended: the stop was forced. The store is still offered them, once.
     records_unanswered,
+    /// Reads of recordings handed back to the host because too many were waiting.
+    reads_refused,
 
     /// Messages that contracts left without an answer on purpose.
     messages_ignored,

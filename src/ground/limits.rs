@@ -324,6 +324,15 @@ pub(crate) const TEND_BUSY: Duration = Duration::from_secs(5);
 pub(crate) const TEND_IDLE: Duration = Duration::from_secs(60);
 /// One that has more to do goes on as soon as nothing is to be committed, and after this long if there is.
 pub(crate) const TEND_MORE: Duration = Duration::from_millis(100);
+/// Reads of recordings that may wait for the reader's thread.
+pub(crate) const READS_MAX: usize = 64;
+/// How long a thread of the host's waits for a page, unless it is set otherwise.
+pub(crate) const READ_WAIT: Duration = Duration::from_secs(10);
+/// Samples in one page.
+pub(crate) const READ_PAGE_ROWS: usize = 256;
+/// A page of a SQLite store that is as heavy as this ends, however few it has.
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub(crate) const READ_PAGE_BYTES: usize = 1 << 20;
 /// Rows that a SQLite store deletes at once while it tidies up.
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub(crate) const TEND_ROWS_MAX: usize = 2_000;

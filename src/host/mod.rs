@@ -5,6 +5,7 @@ pub(crate) mod config;
 #[cfg(feature = "contracts")]
 pub(crate) mod device;
 pub(crate) mod event;
+pub(crate) mod export;
 #[cfg(feature = "contracts")]
 pub(crate) mod guided;
 #[cfg(feature = "contracts")]
@@ -15,4 +16,5 @@ pub(crate) mod hub;
 #[cfg(feature = "contracts")]
 pub(crate) mod hub_plan;
 pub(crate) mod options;
+pub(crate) mod recordings;
 pub(crate) mod server;

@@ -1,8 +1,8 @@
 //! The server: started, spoken to, stopped.
 
-use super::{config::Config, event::Events, handle::Handle};
+use super::{config::Config, event::Events, handle::Handle, recordings::Recordings};
 use crate::{
-    contracts::store::{StoreError, reader::StoreReader},
+    contracts::store::StoreError,
     ground::{
         counters::Stats,
         error::StartError,
@@ -17,6 +17,7 @@ use crate::{
         mailbox::{Wake, mailbox},
         outlet::outlet,
         reactor::{Board, Channels, Ended, EventBytes, Parts, Reactor, WAKER},
+        reader::{ReadsGuard, reads},
         recorder::recorder,
         thread::{self, ThreadSettings},
     },
@@ -50,8 +51,7 @@ pub enum Stopped {
 pub struct Server {
     handle: Handle,
     events: Option<Events>,
-    /// In a mutex only so that the server may be shared; whoever locks it takes at once what is there.
-    reader: Mutex<Option<Foreign<dyn StoreReader>>>,
+    recordings: Option<Recordings>,
     addresses: Vec<SocketAddr>,
     stop_timeout: Duration,
     loop_thread: ThreadId,
@@ -62,7 +62,9 @@ pub struct Server {
 struct Ending {
     outcome: Option<Stopped>,
     ended: Receiver<Ended>,
-    /// The loop's thread, then the recorder's.
+    /// Dropped when the reader is to end.
+    reading: Option<ReadsGuard>,
+    /// The loop's thread, then the recorder's and the reader's.
     threads: Vec<(Receiver<()>, JoinHandle<()>)>,
 }
 
@@ -109,14 +111,15 @@ impl Server {
             (Some((tx, bytes)), Some(events))
         };
         let mut threads = Vec::new();
-        let mut reader = None;
+        let board = Arc::new(Board::new());
+        let (mut recordings, mut reading) = (None, None);
         let records = match store {
             None => None,
             Some(mut store) => {
                 let known = foreign::call(|| store.guided_sessions())
                     .unwrap_or_else(|Panicked| Err(StoreError::Rejected("the store panicked".into())));
                 settings.store = Some(known.map_err(|error| StartError::Store { why: error.to_string() })?);
-                reader = foreign::call(|| store.reader()).unwrap_or_else(|Panicked| {
+                let reader = foreign::call(|| store.reader()).unwrap_or_else(|Panicked| {
                     log::error!("the store panicked when it was asked for a reader: there is none");
                     None
                 });
@@ -125,6 +128,15 @@ impl Server {
                 let affinity = thread.affinity.clone();
                 let settings = ThreadSettings { name, affinity, ..ThreadSettings::default() };
                 threads.push(spawn(settings, "start the recorder's thread", move || rx.run(store))?);
+                if let Some(reader) = reader.map(Foreign::new) {
+                    let (reads, guard, rx) = reads();
+                    let name = format!("{}-read", thread.name);
+                    let affinity = thread.affinity.clone();
+                    let settings = ThreadSettings { name, affinity, ..ThreadSettings::default() };
+                    threads.push(spawn(settings, "start the reader's thread", move || rx.run(reader))?);
+                    recordings = Some(Recordings::new(reads, Arc::clone(&board)));
+                    reading = Some(guard);
+                }
                 Some(tx)
             }
         };
@@ -136,7 +148,6 @@ impl Server {
             .filter_map(|(name, topic)| Some((name.clone(), ids.allot(topic.log_bytes).ok()?, *topic)))
             .collect();
         let mounts: Arc<[_]> = settings.mounts.iter().map(|mount| mount.pattern.clone()).collect();
-        let board = Arc::new(Board::new());
         let latest = Arc::new(Latest::new(topics.iter().map(|(_, _, topic)| *topic), Arc::clone(&wake)));
         let parts = Parts {
             poll,
@@ -174,11 +185,11 @@ impl Server {
                 board,
             },
             events,
-            reader: Mutex::new(reader.map(Foreign::new)),
+            recordings,
             addresses,
             stop_timeout,
             loop_thread,
-            ending: Mutex::new(Ending { outcome: None, ended, threads }),
+            ending: Mutex::new(Ending { outcome: None, ended, reading, threads }),
         })
     }
 
@@ -192,10 +203,9 @@ impl Server {
         self.events.take()
     }
 
-    /// A reader of what the store has committed, once; `None` when there is no store, it cannot be read, or the reader was taken before. It
-    /// is for a thread of the host's, and outlives the server.
-    pub fn store_reader(&self) -> Option<Box<dyn StoreReader>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take().map(Foreign::into_inner)
+    /// What the store has committed, to be read back from any thread while the server runs; `None` when there is no store, or it cannot be read.
+    pub fn recordings(&self) -> Option<Recordings> {
+        self.recordings.clone()
     }
 
     /// The addresses listened on, in the order given, with the real ports.
@@ -242,6 +252,7 @@ impl Server {
             Err(RecvTimeoutError::Timeout) => Stopped::Abandoned,
         };
         let mut abandoned = outcome == Stopped::Abandoned;
+        ending.reading = None;
         for (gone, thread) in ending.threads.drain(..) {
             // Its end of the channel is dropped when the thread is through with everything of ours.
             let back = !abandoned && gone.recv_timeout(WORKER_STOP_TIME) != Err(RecvTimeoutError::Timeout);

@@ -10,6 +10,7 @@ pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod outlet;
 pub(crate) mod reactor;
+pub(crate) mod reader;
 pub(crate) mod recorder;
 pub(crate) mod socket;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -55,6 +55,8 @@ pub(crate) struct Board {
     ended: AtomicBool,
     /// Commands handed back to the host.
     commands_refused: AtomicU64,
+    /// Reads of recordings handed back.
+    reads_refused: AtomicU64,
 }
 
 impl Board {
@@ -65,6 +67,7 @@ impl Board {
             stop_within_nanos: AtomicU64::new(u64::MAX),
             ended: AtomicBool::new(false),
             commands_refused: AtomicU64::new(0),
+            reads_refused: AtomicU64::new(0),
         }
     }
 
@@ -72,6 +75,7 @@ impl Board {
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             commands_refused: self.commands_refused.load(Relaxed),
+            reads_refused: self.reads_refused.load(Relaxed),
             ..Stats::from_array(std::array::from_fn(|i| self.stats[i].load(Relaxed)))
         }
     }
@@ -85,6 +89,11 @@ impl Board {
     /// A command was handed back for want of room.
     pub(crate) fn refused_command(&self) {
         self.commands_refused.fetch_add(1, Relaxed);
+    }
+
+    /// A read of a recording was handed back for want of room.
+    pub(crate) fn refused_read(&self) {
+        self.reads_refused.fetch_add(1, Relaxed);
     }
 
     /// The loop has ended.

@@ -3,6 +3,7 @@
 pub(crate) mod error;
 mod link;
 mod place;
+mod reader;
 mod retention;
 mod rows;
 mod schema;
@@ -10,12 +11,13 @@ pub(crate) mod settings;
 mod writer;
 
 use crate::{
-    contracts::store::{Store, StoreError, guided::SavedGuidedSession, record::Record},
+    contracts::store::{Store, StoreError, guided::SavedGuidedSession, reader::StoreReader, record::Record},
     ground::{id::RecordTicket, time::Wall},
 };
 use error::{Fault, StoreOpenError};
 use link::Link;
 use place::Place;
+use reader::SqliteReader;
 use settings::{Settings, SqliteStoreBuilder};
 use std::{fmt, path::Path};
 use writer::Failed;
@@ -32,7 +34,7 @@ use writer::Failed;
 /// # Reading while it runs
 ///
 /// Another *process* may read the file at any time: `sqlite3 -readonly recording.db`. It should not keep a transaction open for long, since the
-/// `-wal` file grows meanwhile. Within the server's process never open the file by another SQLite library (a second copy that
+/// `-wal` file grows meanwhile. Within the server's process use [`Server::recordings`](crate::Server::recordings), and never open the file by another SQLite library (a second copy that
 /// is linked into the same program, another language's binding), nor in any other way: when a process closes any descriptor of a file, the system drops all locks that the process has on
 /// it (POSIX advisory locks), also those of the store, and the file can then be damaged.
 ///
@@ -165,6 +167,10 @@ impl Store for SqliteStore {
         self.with_link(|link, place, _| {
             rows::guided_sessions(&link.file).map_err(|error| Fault::of_sqlite(&place.file, &error))
         })
+    }
+
+    fn reader(&mut self) -> Option<Box<dyn StoreReader>> {
+        Some(Box::new(SqliteReader::new(self.place.clone(), self.settings.busy_wait)))
     }
 
     fn tend(&mut self, now: Wall) -> bool {

@@ -1,14 +1,17 @@
 //! JSON without trees: judged, compacted, read field by field, and written. What is not interpreted passes through as the text it came in.
 
+#[cfg(feature = "contracts")]
 pub(crate) mod check;
+#[cfg(feature = "contracts")]
 pub(crate) mod compact;
+#[cfg(feature = "contracts")]
 pub(crate) mod object;
 pub(crate) mod write;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(all(feature = "contracts", any(test, fuzzing)))]
 mod oracle;
-#[cfg(test)]
+#[cfg(all(feature = "contracts", test))]
 mod tests;
 
-#[cfg(fuzzing)]
+#[cfg(all(feature = "contracts", fuzzing))]
 pub(crate) use oracle::fuzz_json;

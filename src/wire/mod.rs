@@ -8,7 +8,6 @@ pub(crate) mod control;
 pub(crate) mod cors;
 pub(crate) mod head;
 pub(crate) mod headers;
-#[cfg(feature = "contracts")]
 pub(crate) mod json;
 pub(crate) mod mask;
 pub(crate) mod owned;

@@ -2,11 +2,14 @@
 
 use super::{
     Store, StoreError,
+    device::{DeviceRecord, DeviceSample, SessionRow, SessionStatus},
     reader::{Page, Position, Query, StoreReader},
     record::{Record, RecordBody},
+    session_filter::{SessionFilter, SessionPosition},
 };
 use std::{
-    collections::VecDeque,
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -37,6 +40,38 @@ impl MemoryStore {
     /// The records kept, oldest first.
     pub fn records(&self) -> Vec<Record> {
         self.kept().records.iter().cloned().collect()
+    }
+}
+
+impl Kept {
+    fn device_records(&self) -> impl Iterator<Item = &DeviceRecord> {
+        self.records.iter().filter_map(|record| match &record.body {
+            RecordBody::Device(record) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// The samples of a session, in the order of their numbers.
+    fn samples(&self, session: &str) -> BTreeMap<u64, &Arc<DeviceSample>> {
+        let placed = self.device_records().filter_map(|record| match record {
+            DeviceRecord::Sample(sample) => Some((sample.place.as_ref()?, sample)),
+            _ => None,
+        });
+        placed.filter(|((id, _), _)| **id == *session).map(|((_, seq), sample)| (*seq, sample)).collect()
+    }
+
+    /// What is known of each session, the newest first.
+    fn sessions(&self) -> BTreeMap<Reverse<SessionPosition>, SessionRow> {
+        let mut latest = BTreeMap::new();
+        for record in self.device_records() {
+            if let DeviceRecord::SessionStarted(row) | DeviceRecord::SessionEnded(row) = record {
+                latest.insert(Arc::clone(&row.id), SessionRow::clone(row));
+            }
+        }
+        for row in latest.values_mut().filter(|row| row.status == SessionStatus::Interrupted) {
+            row.sample_count = self.samples(&row.id).len() as u64;
+        }
+        latest.into_values().map(|row| (Reverse(row.position()), row)).collect()
     }
 }
 
@@ -72,6 +107,31 @@ impl StoreReader for MemoryStore {
             page.end = Some(Position::from_bits(kept.dropped + index as u64 + 1));
         }
         Ok(page)
+    }
+
+    fn session(&mut self, id: &str) -> Result<Option<SessionRow>, StoreError> {
+        Ok(self.kept().sessions().into_values().find(|row| *row.id == *id))
+    }
+
+    fn sessions(
+        &mut self,
+        filter: &SessionFilter,
+        after: Option<&SessionPosition>,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        let sessions = self.kept().sessions().into_values();
+        let behind = sessions.filter(|row| after.is_none_or(|after| row.position() < *after));
+        Ok(behind.filter(|row| filter.takes(row)).take(filter.limit.max(1)).collect())
+    }
+
+    fn samples(
+        &mut self,
+        session: &str,
+        after_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<DeviceSample>, StoreError> {
+        let kept = self.kept();
+        let samples = kept.samples(session).into_iter().filter(|(seq, _)| *seq > after_seq);
+        Ok(samples.take(limit.max(1)).map(|(_, sample)| DeviceSample::clone(sample)).collect())
     }
 }
 

@@ -1,6 +1,11 @@
 //! Reading back what a store has committed.
 
-use super::{StoreError, record::Record};
+use super::{
+    StoreError,
+    device::{DeviceSample, SessionRow},
+    record::Record,
+    session_filter::{SessionFilter, SessionPosition},
+};
 
 /// Which records to read: those of one key of one stream of one contract, oldest first, page by page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,26 +61,44 @@ pub struct Page {
     pub end: Option<Position>,
 }
 
-/// Reads what a [`Store`](crate::Store) has committed. It may wait for a disk, so it is for threads of the host, never for the loop; and it keeps nothing
-/// open between two pages, so that no reader holds the store up.
-///
-/// ```
-/// # use andon::{Query, RecordBody, StoreError, StoreReader};
-/// fn export(reader: &mut dyn StoreReader, query: &Query) -> Result<Vec<String>, StoreError> {
-///     let (mut lines, mut after) = (Vec::new(), None);
-///     loop {
-///         let page = reader.page(query, after)?;
-///         let Some(end) = page.end else { return Ok(lines) };
-///         for record in &page.records {
-///             if let RecordBody::Custom { payload, .. } = &record.body {
-///                 lines.push(String::from_utf8_lossy(payload).into_owned());
-///             }
-///         }
-///         after = Some(end);
-///     }
-/// }
-/// ```
+/// Reads what a [`Store`](crate::Store) has committed, a page at a time. It may wait for a disk, so it has a thread of its own, and hosts ask by
+/// [`Recordings`](crate::Recordings). It keeps nothing open between two pages, so that no reader holds the store up.
 pub trait StoreReader: Send {
-    /// The next records of a query: from the beginning, or behind the end of an earlier page.
+    /// The next records of a query: from the beginning, or behind the end of an earlier page. A store need not know their mounts, tickets and whether
+    /// they were awaited.
     fn page(&mut self, query: &Query, after: Option<Position>) -> Result<Page, StoreError>;
+
+    /// The device session of this id.
+    fn session(&mut self, id: &str) -> Result<Option<SessionRow>, StoreError> {
+        let _ = id;
+        Err(unsupported())
+    }
+
+    /// The next device sessions, newest first: from the newest on, or behind an earlier one. None: there are no more.
+    fn sessions(
+        &mut self,
+        filter: &SessionFilter,
+        after: Option<&SessionPosition>,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        let _ = (filter, after);
+        Err(unsupported())
+    }
+
+    /// At most `limit` samples of a device session, in order, behind the one of the number `after_seq`. It may give fewer. None: there are no
+    /// more now.
+    fn samples(
+        &mut self,
+        session: &str,
+        after_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<DeviceSample>, StoreError> {
+        let _ = (session, after_seq, limit);
+        Err(unsupported())
+    }
+}
+
+fn unsupported() -> StoreError {
+    StoreError::Rejected(
+        "this store does not read device sessions back: its StoreReader does not implement it".into(),
+    )
 }

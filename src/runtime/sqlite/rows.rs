@@ -1,17 +1,48 @@
 //! Rows into what they stand for.
 
 use crate::{
-    contracts::store::guided::{
-        GuidedRole, GuidedSessionRow, GuidedStatus, ParticipantRow, ParticipantStatus, SavedGuidedSession,
-        Subtask,
+    contracts::store::{
+        device::{DeviceSample, SessionRow, SessionStatus},
+        guided::{
+            GuidedRole, GuidedSessionRow, GuidedStatus, ParticipantRow, ParticipantStatus,
+            SavedGuidedSession, Subtask,
+        },
     },
     ground::time::Wall,
 };
 use rusqlite::{
     Connection, Row, params,
-    types::{FromSqlError, Type},
+    types::{FromSqlError, Type, ValueRef},
 };
 use std::sync::Arc;
+
+/// The columns that [`session`] reads, in its order.
+pub(super) const SESSION_COLUMNS: &str =
+    "session_id, device_id, status, started_at, ended_at, client_started_at, client_ended_at, sample_count";
+
+pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow {
+        id: row.get(0)?,
+        device: row.get(1)?,
+        status: named(row, 2, SessionStatus::of_name)?,
+        started_at: Wall(row.get(3)?),
+        ended_at: row.get::<_, Option<i64>>(4)?.map(Wall),
+        client_started_at: digits(row, 5)?,
+        client_ended_at: digits(row, 6)?,
+        sample_count: row.get::<_, i64>(7)?.try_into().unwrap_or_default(),
+    })
+}
+
+/// A sample of a session, from `seq, device_id, received_at, payload`.
+pub(super) fn sample(session: &Arc<str>, row: &Row<'_>) -> rusqlite::Result<DeviceSample> {
+    let seq = row.get::<_, i64>(0)?.try_into().unwrap_or_default();
+    Ok(DeviceSample {
+        place: Some((Arc::clone(session), seq)),
+        device: row.get(1)?,
+        received_at: Wall(row.get(2)?),
+        payload: row.get_ref(3)?.as_str()?.into(),
+    })
+}
 
 /// All guided sessions, the one that was created first first.
 pub(super) fn guided_sessions(file: &Connection) -> rusqlite::Result<Vec<SavedGuidedSession>> {
@@ -79,5 +110,15 @@ fn named<T>(row: &Row<'_>, column: usize, of_name: fn(&str) -> Option<T>) -> rus
     of_name(name).ok_or_else(|| {
         let why = FromSqlError::Other(format!("no status or role is named {name:?}").into());
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(why))
+    })
+}
+
+/// A client's number, as it was written.
+fn digits(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Box<str>>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string().into()),
+        ValueRef::Real(number) => Some(number.to_string().into()),
+        text => Some(text.as_str()?.into()),
     })
 }
