@@ -14,6 +14,9 @@ mod reading;
 mod retention;
 #[path = "recorder/rows.rs"]
 mod rows;
+#[path = "recorder/serving.rs"]
+mod serving;
+mod support;
 
 use andon::{
     DeviceRecord, DeviceSample, Record, RecordBody, SessionRow, SessionStatus, SqliteStore, Store, Wall,
