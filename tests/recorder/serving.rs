@@ -1,10 +1,10 @@
 //! The whole way: from a client's message into the file, and from the commit back to the client.
 
 use super::{
-    support::{Client, PATIENCE, Script, eventually, start},
+    support::{Client, PATIENCE, Script, eventually, limits, start},
     *,
 };
-use andon::{Event, EventMask, Message, Server, Setup};
+use andon::{ConfigError, Event, EventMask, Message, Server, Setup};
 
 /// Files each message as a sample of one session, which nobody waits for; at `end` the session ends, and who sent it is told when that is
 /// committed.
@@ -75,4 +75,16 @@ fn an_outage_is_told_and_gone_through() {
     eventually("the host hears that it is up again", || {
         matches!(events.recv_timeout(PATIENCE), Ok(Event::Store { up: true, .. }))
     });
+}
+
+/// A store would be given up for what it has not been offered.
+#[test]
+fn a_window_that_is_too_long_is_refused() {
+    let window = |seconds| {
+        let limits = limits(|limits| limits.record_window = std::time::Duration::from_secs(seconds));
+        Server::builder().listen("127.0.0.1:0").limits(limits).build().map(drop)
+    };
+    assert_eq!(window(1), Ok(()));
+    let why = "it must be at most 1 s";
+    assert_eq!(window(2), Err(ConfigError::BadLimit { name: "record_window", why }));
 }

@@ -54,8 +54,8 @@ impl SqliteStoreBuilder {
         self
     }
 
-    /// Deletes what is older: sessions that ended so long ago with their samples and all that belongs to them, samples without a session, custom records. Default: nothing for its
-    /// age. What is under way is never deleted.
+    /// Deletes what is older: sessions that ended so long ago with their samples and all that belongs to them, samples without a session, custom records. By the machine's clock: one that jumps ahead makes everything old.
+    /// Default: nothing for its age. What is under way is never deleted.
     pub fn keep_for(mut self, age: Duration) -> Self {
         self.settings.keep_for = Some(age);
         self
