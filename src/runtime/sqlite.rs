@@ -137,7 +137,6 @@ impl Store for SqliteStore {
         self.batches += 1;
         let (run, number, mut unsure) = (self.run.clone(), self.batches, self.unsure);
         let done = self.with_link(|link, place, _| {
-            link.see_in_place(place)?;
             let mut batch = batch;
             if let Some(before) = unsure {
                 if writer::marked(&place.file, &link.file, &run)? == Some(before.batch) {
