@@ -1,0 +1,182 @@
+//! The client for browsers (`examples/web`): its rules, in virtual time (`tests/web/*.test.mjs`), its types, and itself against a real server.
+//!
+//! What a machine lacks is said by name and left out; where `CI` is set it is a failure. `.ci/run` installs what is needed.
+#![cfg(feature = "contracts")]
+
+mod support;
+
+use andon::{Builder, Equipment, EquipmentMonitor, Server, Stale, Tags, TopicHubConfig};
+use serde_json::{Value, json};
+use std::{path::PathBuf, process::Command, time::Duration};
+use support::{
+    PATIENCE,
+    program::{Program, tool},
+    start,
+};
+
+/// Tries come soon and never end; nothing here depends on when.
+const SOON: &str = r#""retryMs": 20, "lostRetryMs": 20"#;
+
+fn at(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Node with a WebSocket of its own, which behaves as a browser's does.
+fn node_as_a_browser(test: &str) -> Option<Command> {
+    let tries: [&[&str]; 2] = [&["node"], &["node", "--experimental-websocket", "--no-warnings"]];
+    tool(test, "Node 20.10 or newer", &tries, &["-e", "new WebSocket('ws://127.0.0.1:9').onerror = () => {}"])
+}
+
+/// Node with the package ws, whose sockets are handed to the client.
+fn node_with_ws(test: &str) -> Option<Command> {
+    let check = ["--input-type=module", "-e", "import 'ws'"];
+    tool(test, "Node with the package ws in tests/clients (npm install ws)", &[&["node"]], &check)
+}
+
+/// Skips what is said until it is this.
+#[track_caller]
+fn until(client: &Program, expected: &Value) {
+    while client.next() != *expected {}
+}
+
+#[track_caller]
+fn passes(mut command: Command) {
+    let output = command.output().expect("it was found before");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_client_keeps_its_rules() {
+    let check = ["-e", "process.exit(Number(process.versions.node.split('.')[0]) < 20)"];
+    let Some(mut node) = tool("the_client_keeps_its_rules", "Node 20 or newer", &[&["node"]], &check) else {
+        return;
+    };
+    let files = std::fs::read_dir(at("tests/web")).expect("the tests are there");
+    let mut tests: Vec<_> = files.map(|file| file.expect("it can be listed").path()).collect();
+    tests.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    assert!(!tests.is_empty());
+    tests.sort();
+    // Of a test of its own that runs this one it would report to that.
+    node.env_remove("NODE_TEST_CONTEXT").arg("--test").args(tests);
+    passes(node);
+}
+
+#[test]
+fn the_types_are_what_pages_write() {
+    let compiler = at("tests/clients/node_modules/typescript/bin/tsc");
+    let compiler = compiler.to_str().expect("the path is text");
+    let what = "Node with the package typescript in tests/clients (npm install typescript)";
+    let tries: [&[&str]; 2] = [&["node", compiler], &["tsc"]];
+    let Some(mut tsc) = tool("the_types_are_what_pages_write", what, &tries, &["--version"]) else { return };
+    tsc.args(["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext"]);
+    tsc.arg(at("tests/web/types.mts"));
+    passes(tsc);
+}
+
+fn line() -> (Tags, Builder) {
+    let equipment = ["용접 1", "A2"].map(|code| Equipment::new(code, "설비", Stale::never()));
+    let (tags, scan) =
+        equipment.into_iter().fold(Tags::builder(), |tags, one| tags.equipment(one)).build().unwrap();
+    let monitor = EquipmentMonitor::new(scan).period(Duration::from_millis(20));
+    (tags, Server::builder().mount("/ws/monitor", monitor))
+}
+
+fn monitor_shows_the_line_and_comes_back(node: Command, mode: &str) {
+    let (tags, builder) = line();
+    let (server, addr) = start(builder);
+    let options = format!("{{{SOON}{mode}}}");
+    let client =
+        Program::run(node, "web_client.mjs", &["monitor", &format!("ws://{addr}/ws/monitor"), &options]);
+    assert_eq!(client.next(), json!({"state": "connecting"}));
+    assert_eq!(client.next(), json!({"state": "open"}));
+    until(&client, &json!({"equipment": {"용접 1": "disconnected", "A2": "disconnected"}}));
+    tags.set(tags.equipment("용접 1").unwrap().status_tag(), true).unwrap();
+    until(&client, &json!({"equipment": {"용접 1": "running", "A2": "disconnected"}}));
+    tags.touch(tags.equipment("A2").unwrap()).unwrap();
+    until(&client, &json!({"equipment": {"용접 1": "running", "A2": "idle"}}));
+    tags.source_lost();
+    until(&client, &json!({"source": "error"}));
+
+    server.stop(PATIENCE);
+    until(&client, &json!({"source": "disconnected"}));
+    assert_eq!(client.next(), json!({"state": "waiting", "code": 1001}));
+    // It stays away until what is shown is too old.
+    until(&client, &json!({"equipment": {"용접 1": "disconnected", "A2": "disconnected"}}));
+    let (tags, builder) = line();
+    tags.touch(tags.equipment("A2").unwrap()).unwrap();
+    let _server = builder.listen(addr.to_string()).start().expect("the port is free again");
+    until(&client, &json!({"state": "open"}));
+    until(&client, &json!({"equipment": {"용접 1": "disconnected", "A2": "idle"}}));
+}
+
+#[test]
+fn the_monitor_shows_the_line_and_comes_back() {
+    let Some(node) = node_as_a_browser("the_monitor_shows_the_line_and_comes_back") else { return };
+    monitor_shows_the_line_and_comes_back(node, "");
+}
+
+#[test]
+fn the_monitor_lives_on_changes_alone() {
+    let Some(node) = node_with_ws("the_monitor_lives_on_changes_alone") else { return };
+    monitor_shows_the_line_and_comes_back(node, r#", "mode": "changes""#);
+}
+
+#[test]
+fn the_monitor_watches_some_equipment() {
+    let Some(node) = node_as_a_browser("the_monitor_watches_some_equipment") else { return };
+    let (_tags, builder) = line();
+    let (_server, addr) = start(builder);
+    let options = r#"{"equipment": ["용접 1"], "rate": 50}"#;
+    let client =
+        Program::run(node, "web_client.mjs", &["monitor", &format!("ws://{addr}/ws/monitor"), options]);
+    until(&client, &json!({"equipment": {"용접 1": "disconnected"}}));
+}
+
+#[test]
+fn the_monitor_is_lost_where_it_asks_in_vain() {
+    let Some(node) = node_as_a_browser("the_monitor_is_lost_where_it_asks_in_vain") else { return };
+    let (_tags, builder) = line();
+    let (_server, addr) = start(builder);
+    let options = format!(r#"{{{SOON}, "equipment": ["NOPE"]}}"#);
+    let client =
+        Program::run(node, "web_client.mjs", &["monitor", &format!("ws://{addr}/ws/monitor"), &options]);
+    for _ in 0..5 {
+        assert_eq!(client.next(), json!({"state": "connecting"}));
+        assert_eq!(client.next(), json!({"state": "waiting", "code": 1006}));
+    }
+    assert_eq!(client.next(), json!({"state": "connecting"}));
+    assert_eq!(client.next(), json!({"state": "lost", "code": 1006}));
+}
+
+#[test]
+fn the_topic_client_keeps_the_latest_of_every_key_and_answers_pings() {
+    let Some(node) = node_as_a_browser("the_topic_client_keeps_the_latest_of_every_key_and_answers_pings")
+    else {
+        return;
+    };
+    let config = || TopicHubConfig::new().ping_interval(Some(Duration::from_millis(50)));
+    let (server, addr) = start(Server::builder().topic_hub("/ws/{topic}", config()));
+    let hub = server.topic_hub().expect("mounted");
+    hub.publish_key("robots", "1", r#"{"id":1,"at":"dock"}"#).expect("there is room");
+    hub.publish_key("robots", "2", r#"{"id":2}"#).expect("there is room");
+    let options = format!("{{{SOON}}}");
+    let args = ["topic", &format!("ws://{addr}/ws"), "robots", &options];
+    let client = Program::run(node, "web_client.mjs", &args);
+    until(&client, &json!({"update": 2, "values": {"1": {"id": 1, "at": "dock"}, "2": {"id": 2}}}));
+    hub.publish_key("robots", "1", r#"{"id":1,"at":"gate"}"#).expect("there is room");
+    until(&client, &json!({"update": 1, "values": {"1": {"id": 1, "at": "gate"}, "2": {"id": 2}}}));
+    until(&client, &json!({"ping": true}));
+    support::stats_until(&server.handle(), "its pong came", |stats| stats.messages_in > 0);
+    assert_eq!(server.stats().messages_refused, 0);
+
+    server.stop(PATIENCE);
+    until(&client, &json!({"shutdown": "Server is shutting down"}));
+    until(&client, &json!({"state": "waiting", "code": 1001}));
+    let server = Server::builder().topic_hub("/ws/{topic}", config()).listen(addr.to_string());
+    let server = server.start().expect("the port is free again");
+    until(&client, &json!({"state": "open"}));
+    let hub = server.topic_hub().expect("mounted");
+    hub.publish_key("robots", "2", r#"{"id":2}"#).expect("there is room");
+    until(&client, &json!({"update": 2, "values": {"2": {"id": 2}}}));
+}
