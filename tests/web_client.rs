@@ -5,7 +5,11 @@
 
 mod support;
 
-use andon::{Builder, Equipment, EquipmentMonitor, Server, Stale, Tags, TopicHubConfig};
+use andon::{
+    Builder, DeviceRecord, DeviceSessionsConfig, Equipment, EquipmentMonitor, GuidedSession,
+    GuidedSessionsConfig, Identity, MemoryStore, MountOptions, Now, RecordBody, Request, Server, Stale,
+    Subtask, Tags, TopicHubConfig, Verdict,
+};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::Command, time::Duration};
 use support::{
@@ -179,4 +183,122 @@ fn the_topic_client_keeps_the_latest_of_every_key_and_answers_pings() {
     let hub = server.topic_hub().expect("mounted");
     hub.publish_key("robots", "2", r#"{"id":2}"#).expect("there is room");
     until(&client, &json!({"update": 2, "values": {"2": {"id": 2}}}));
+}
+
+/// What a device's session was, once it had ended: how, how many samples, and what they say.
+fn recorded(store: &MemoryStore, session: &str) -> (String, u64, Vec<Value>) {
+    let records = store.records().into_iter().filter_map(|record| match record.body {
+        RecordBody::Device(record) => Some(record),
+        _ => None,
+    });
+    let (mut end, mut samples) = (None, Vec::new());
+    for record in records {
+        match record {
+            DeviceRecord::SessionEnded(row) if *row.id == *session => end = Some(row),
+            DeviceRecord::Sample(sample)
+                if sample.place.as_ref().is_some_and(|place| *place.0 == *session) =>
+            {
+                samples.push(serde_json::from_str(&sample.payload).expect("it is JSON"));
+            }
+            _ => {}
+        }
+    }
+    let end = end.expect("it was acknowledged");
+    (end.status.as_str().to_owned(), end.sample_count, samples)
+}
+
+#[test]
+fn a_device_collects_across_networks_and_servers() {
+    let Some(node) = node_as_a_browser("a_device_collects_across_networks_and_servers") else { return };
+    let store = MemoryStore::new(1_000);
+    let builder =
+        || Server::builder().store(store.clone()).device_sessions("/ws/device", DeviceSessionsConfig::new());
+    let (server, addr) = start(builder());
+    let options = format!("{{{SOON}}}");
+    let args = ["device", &format!("ws://{addr}/ws/device"), "AMR_001", &options];
+    let client = Program::run(node, "web_client.mjs", &args);
+    let told = |name: &str| loop {
+        if let Value::String(id) = &client.next()[name] {
+            return id.clone();
+        }
+    };
+    let first = told("started");
+    until(&client, &json!({"waiting": 1}));
+    until(&client, &json!({"state": "open"}));
+    assert_eq!(told("over"), first);
+    let sample = |session: &str, kind: &str, v: u8| json!({"type": kind, "v": v, "deviceId": "AMR_001", "sessionId": session});
+    let both = vec![sample(&first, "sensor_data", 1), sample(&first, "sensor_data", 2)];
+    // Its first connection was never heard to end.
+    assert_eq!(recorded(&store, &first), ("completed".to_owned(), 2, both));
+
+    let second = told("started");
+    support::stats_until(&server.handle(), "its sample came", |stats| stats.messages_in >= 8);
+    server.stop(PATIENCE);
+    assert_eq!(told("ended"), second);
+    until(&client, &json!({"state": "waiting", "code": 1001}));
+    assert_eq!(recorded(&store, &second), ("stopped".to_owned(), 1, vec![sample(&second, "lidar", 3)]));
+    // It asked to start again at once; the next server answers.
+    let _server = builder().listen(addr.to_string()).start().expect("the port is free again");
+    let third = told("started");
+    assert_ne!(third, second);
+}
+
+fn lesson() -> Builder {
+    let gate = |_: Now, request: &Request<'_>| {
+        Verdict::Allow(match request.cookie("who") {
+            Some("student") => Identity::new("2").with_name("학생").with_role("STUDENT"),
+            Some("instructor") => Identity::new("10").with_name("강사").with_role("INSTRUCTOR"),
+            _ => Identity::ANONYMOUS,
+        })
+    };
+    let session =
+        GuidedSession::new("TEST001").subtask(Subtask::new(1, "One")).subtask(Subtask::new(2, "Two"));
+    Server::builder().store(MemoryStore::new(1_000)).guided_sessions_with(
+        "/ws/sessions/{code}/",
+        MountOptions::new().gate(gate),
+        GuidedSessionsConfig::new().session(session),
+    )
+}
+
+#[test]
+fn a_student_is_led_through_a_session_and_comes_back() {
+    let test = "a_student_is_led_through_a_session_and_comes_back";
+    let (Some(for_student), Some(for_instructor)) = (node_as_a_browser(test), node_as_a_browser(test)) else {
+        return;
+    };
+    let (server, addr) = start(lesson());
+    let options = format!("{{{SOON}}}");
+    let person = |node, role, cookie| {
+        let args = ["guided", &format!("ws://{addr}/ws/sessions"), "TEST001", role, cookie, &options];
+        Program::run(node, "web_client.mjs", &args)
+    };
+    let instructor = person(for_instructor, "INSTRUCTOR", "who=instructor");
+    until(&instructor, &json!({"joined": 10}));
+    let student = person(for_student, "STUDENT", "who=student");
+    until(&student, &json!({"joined": 2}));
+    assert_eq!(student.next(), json!({"done": 1}));
+    assert_eq!(instructor.next(), json!({"participant_joined": 2}));
+    assert_eq!(instructor.next(), json!({"progress": [2, 1, "completed"]}));
+    let unknown = "\"subtask_id\" must be the id of a subtask of this session";
+    assert_eq!(student.next(), json!({"fault": unknown}));
+    assert_eq!(student.next(), json!({"rejected": unknown}));
+    assert_eq!(instructor.next(), json!({"help": 2, "message": "도와주세요"}));
+    for told in [
+        json!({"step": 2, "title": "Two"}),
+        json!({"status": "PAUSED", "message": "세션이 일시정지되었습니다"}),
+        json!({"status": "IN_PROGRESS", "message": "세션이 재개되었습니다"}),
+        json!({"status": "ENDED", "message": "세션이 종료되었습니다"}),
+    ] {
+        assert_eq!(instructor.next(), told);
+        assert_eq!(student.next(), told);
+    }
+
+    drop(instructor);
+    until(&student, &json!({"participant_left": 10}));
+    server.stop(PATIENCE);
+    until(&student, &json!({"state": "waiting", "code": 1001}));
+    let server = lesson().listen(addr.to_string()).start().expect("the port is free again");
+    until(&student, &json!({"state": "open"}));
+    support::stats_until(&server.handle(), "it has joined again", |stats| stats.messages_in > 0);
+    assert_eq!(server.stats().messages_refused, 0);
 }

@@ -170,7 +170,8 @@ export interface DeviceOptions extends ConnectionOptions {
 
 /**
  * At `/ws/device`. Samples and requests leave in the order in which they were made, also across connections: what was asked and not
- * answered is asked again, and a session that the server still has goes on. Up to 16 requests may wait.
+ * answered is asked again, and a session that the server still has goes on. Up to 16 requests may wait. Samples are never answered, so
+ * a connection on which nothing has come for 40 s is tried by registering once more, which the host is told of; `staleMs: 0` stops that.
  */
 export class DeviceSession extends Connection {
   constructor(url: Address, deviceId: string, options?: DeviceOptions);
@@ -183,7 +184,7 @@ export class DeviceSession extends Connection {
   onended: ((sessionId: string) => void) | null;
   /**
    * Begins a session: its id. Rejects with the server's `AndonError`, and `CLOSED` at `close()`. An error does not say
-   * what it answers: `SESSION_ALREADY_ACTIVE` and `STORAGE_UNAVAILABLE` reject the oldest request that waits.
+   * what it answers: any but `NO_ACTIVE_SESSION` and `UNKNOWN_TYPE` rejects the oldest request that waits.
    */
   start(): Promise<string>;
   /** Ends it: its id, once the server has everything of it for good. Null if there was none. */

@@ -460,11 +460,11 @@ export class DeviceSession extends Connection {
     this.onended?.(id);
   }
 
-  /** An error does not say what it answers; these are about the oldest request, if there is one. */
+  /** An error does not say what it answers. Two are about samples; others are taken to be about the oldest request, if there is one. */
   #refused(error) {
     this.onfault?.(error);
     if (error.code === "NO_ACTIVE_SESSION" && this.sessionId) this.#lose();
-    if (!["SESSION_ALREADY_ACTIVE", "STORAGE_UNAVAILABLE"].includes(error.code)) return;
+    if (["NO_ACTIVE_SESSION", "UNKNOWN_TYPE"].includes(error.code)) return;
     const request = this.#asked.shift();
     if (request && request === this.#current) this.#current = null;
     request?.reject(error);

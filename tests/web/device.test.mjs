@@ -163,6 +163,12 @@ test("errors are told; those that can answer a request reject the oldest", async
   assert.deepEqual(said(), ["session_start"]);
   server().say(error("SESSION_ALREADY_ACTIVE"));
   await assert.rejects(start, { name: "AndonError", code: "SESSION_ALREADY_ACTIVE", deviceId: "AMR_001" });
+  for (const code of ["STORAGE_UNAVAILABLE", "INVALID_MESSAGE"]) {
+    const other = device();
+    const start = other.client.start();
+    other.server().say(error(code));
+    await assert.rejects(start, { code });
+  }
   assert.deepEqual(said(), ["sensor_data 1"]);
   assert.equal(client.sessionId, null);
   server().say(error("STORAGE_UNAVAILABLE"));
