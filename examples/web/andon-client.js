@@ -82,7 +82,6 @@ export class Connection {
     this.#failures = 0;
     this.#connect();
     this.#listen();
-    this.#age();
     return this;
   }
 

@@ -82,6 +82,7 @@ test("a try that does not open in time has failed", () => {
   assert.equal(client.state, "waiting");
   assert.ok(first.closed);
   assert.equal(first.onopen, null, "whatever it says now is about the past");
+  assert.equal(typeof first.onerror, "function", "some throw an error that nobody takes");
   timers.pass(3_000);
   network.last().accept();
   timers.pass(20_000);
@@ -262,6 +263,7 @@ test("a page that is back, or on a network again, does not wait", () => {
   page.dispatchEvent(new Event("online"));
   assert.equal(network.sockets.length, 2);
   page.dispatchEvent(new Event("online"));
+  timers.pass(3_000);
   assert.equal(network.sockets.length, 2, "there is a try already");
   network.last().end();
   timers.pass(3_000);
@@ -276,6 +278,45 @@ test("a page that is back, or on a network again, does not wait", () => {
   document.visibilityState = "visible";
   document.dispatchEvent(new Event("visibilitychange"));
   assert.equal(other.network.sockets.length, 2);
+});
+
+test("opened again, it begins from the beginning", () => {
+  const { client, network } = connect({ tries: 1 });
+  client.open();
+  network.last().end();
+  client.close();
+  client.open();
+  network.last().end();
+  assert.equal(client.state, "waiting");
+});
+
+test("its extensions hear each end once, and give up only what there is", () => {
+  const { options, timers, network } = fakes();
+  const ends = [];
+  class Own extends Connection {
+    ended(forGood) {
+      ends.push(forGood);
+    }
+  }
+  const client = new Own(URL, options).open();
+  network.last().accept();
+  client.cut(1006, "enough");
+  client.cut(1006, "enough");
+  assert.deepEqual(ends, [false]);
+  timers.pass(3_000);
+  client.close();
+  client.close();
+  assert.deepEqual(ends, [false, true]);
+});
+
+test("a socket is closed with no code that a page may not say", () => {
+  for (const [code, said] of [[1000, 1000], [1001, undefined], [2999, undefined], [3000, 3000], [4999, 4999]]) {
+    const { client, network } = connect();
+    client.open();
+    network.last().accept();
+    client.close(code, "");
+    assert.equal(network.last().closed.code, said);
+  }
 });
 
 test("a handler may close it", () => {

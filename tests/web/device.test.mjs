@@ -130,6 +130,11 @@ test("a network that takes no more is not given more", async () => {
   assert.deepEqual(said(), []);
   timers.pass(100);
   assert.deepEqual(said(), []);
+  const other = device({ unsentBytesMax: 100, staleMs: 0 });
+  other.server().bufferedAmount = 101;
+  other.client.send({ v: 1 });
+  other.client.close();
+  assert.equal(other.timers.pending, 0);
   server().bufferedAmount = 0;
   timers.pass(100);
   assert.deepEqual(said(), ["sensor_data session_1 1", "sensor_data session_1 2"]);
@@ -171,7 +176,13 @@ test("errors are told; those that can answer a request reject the oldest", async
   }
   assert.deepEqual(said(), ["sensor_data 1"]);
   assert.equal(client.sessionId, null);
+  assert.equal(await client.end(), null, "it never began");
   server().say(error("STORAGE_UNAVAILABLE"));
+  const heard = [];
+  client.onmessage = ({ type }) => heard.push(type);
+  server().say({ type: "device_registered", deviceId: "AMR_001", timestamp: 1 });
+  assert.deepEqual(heard, ["device_registered"]);
+  assert.equal(client.stale, false);
   assert.deepEqual(faults.map(([code]) => code), ["UNKNOWN_TYPE", "SESSION_ALREADY_ACTIVE", "STORAGE_UNAVAILABLE"]);
   assert.deepEqual(faults[0], ["UNKNOWN_TYPE", "it is UNKNOWN_TYPE", "AMR_001"]);
 });
@@ -194,6 +205,41 @@ test("closing rejects what waits", async () => {
   client.close();
   await assert.rejects(start, { code: "CLOSED" });
   assert.equal(timers.pending, 0);
+
+  const setup = device();
+  await started(setup);
+  setup.server().end();
+  const end = setup.client.end();
+  setup.client.send({ v: 1 });
+  setup.client.close();
+  await assert.rejects(end, { code: "CLOSED" });
+  setup.client.open();
+  setup.server().accept();
+  assert.deepEqual(setup.said(), ["device_register", "sensor_data 1"], "samples are kept, requests are not");
+  await started(setup, "session_2");
+  setup.client.close();
+  assert.equal(setup.client.sessionId, null);
+});
+
+test("answers find their requests by what they say", async () => {
+  const setup = device();
+  const { client, timers, server, said } = setup;
+  await started(setup);
+  const end = client.end();
+  const start = client.start();
+  said();
+  server().say(created("session_8", timers.now() - 1));
+  assert.deepEqual(said(), ["session_end session_8"], "nobody asked for this one");
+  server().say(created("session_2", timers.now()));
+  assert.equal(await start, "session_2");
+  server().say(ended("session_1"));
+  assert.equal(await end, "session_1");
+
+  // While a start waits, the session before may still be ended by the server.
+  const again = client.start();
+  server().say(ended("session_2"));
+  server().say(created("session_3", timers.now()));
+  assert.equal(await again, "session_3");
 });
 
 test("so many requests may wait, and no more", async () => {

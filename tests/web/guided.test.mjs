@@ -56,6 +56,7 @@ test("a server that acknowledges no heartbeat is given up", () => {
 test("a completed step is said until it is confirmed", async () => {
   const { client, timers, server } = guided({ role: "STUDENT" });
   const [one, two] = [client.completeStep(1), client.completeStep(2)];
+  assert.equal(server().take().length, 2);
   server().say(done(2));
   assert.equal((await two).message, "단계를 완료했습니다");
   server().take();
@@ -105,11 +106,20 @@ test("what is another's to do is refused here, if it is known who one is", async
   assert.throws(() => instructor.client.requestHelp(1, "?"), { code: "NOT_PERMITTED" });
   await assert.rejects(instructor.client.completeStep(1), { code: "NOT_PERMITTED" });
   for (const { server } of [student, instructor]) assert.deepEqual(server().take(), []);
+  instructor.server().end();
+  instructor.timers.pass(3_000);
+  instructor.server().accept();
+  assert.deepEqual(instructor.server().take(), [], "nor is it kept");
 });
 
 test("what happens in the session is told by kind", () => {
   const { client, server } = guided();
   const told = [];
+  const heard = [];
+  client.onfault = (fault) => told.push(fault);
+  client.onmessage = ({ type }) => heard.push(type);
+  server().say({ type: "heartbeat_ack", timestamp: 1 });
+  assert.deepEqual(heard, ["heartbeat_ack"]);
   for (const on of ["onparticipant", "onprogress", "onhelp", "onstep", "onstatus"]) {
     client[on] = (...args) => told.push([on, ...args.map((arg) => arg.user_id ?? arg.id ?? arg)]);
   }
@@ -127,6 +137,21 @@ test("what happens in the session is told by kind", () => {
     ["onstep", 7],
     ["onstatus", "PAUSED", "세션이 일시정지되었습니다"],
   ]);
+});
+
+test("so many requests may wait, and no more", async () => {
+  const { client } = guided({ accept: false });
+  const waiting = Array.from({ length: 16 }, (_, id) => client.completeStep(id));
+  await assert.rejects(client.completeStep(17), { code: "BUFFER_FULL" });
+  client.close();
+  for (const one of await Promise.allSettled(waiting)) assert.equal(one.reason.code, "CLOSED");
+});
+
+test("closed as it opens, it has no heart", () => {
+  const { client, timers, network } = guided({ accept: false });
+  client.onstate = (state) => state === "open" && client.close();
+  network.last().accept();
+  assert.equal(timers.pending, 0);
 });
 
 test("closing rejects what waits, and leaves the session", async () => {

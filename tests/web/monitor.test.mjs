@@ -46,6 +46,8 @@ test("it shows the newest equipment, whole each time", () => {
 
 test("without news for three periods all of it is disconnected, until there is some", () => {
   const { monitor, timers, told, shown, server } = watch();
+  const stale = [];
+  monitor.onstale = (is) => stale.push(is);
   server().say(connected(equipment("A")));
   server().say(status([equipment("A")]));
   timers.pass(2_999);
@@ -61,6 +63,7 @@ test("without news for three periods all of it is disconnected, until there is s
   server().say(status([equipment("A", "idle")]));
   assert.deepEqual(shown(), { A: "idle" });
   assert.deepEqual(told, ["A", "A", "A", "A"]);
+  assert.deepEqual(stale, [false, true, false]);
 });
 
 test("three periods are those of the rate that the server makes of it, but never under a second", () => {
@@ -167,12 +170,16 @@ test("lost, all of it is disconnected", () => {
 });
 
 test("what is no equipment is passed over", () => {
-  const { shown, server } = watch({ mode: "changes" });
+  const { monitor, shown, server } = watch({ mode: "changes" });
+  const heard = [];
+  monitor.onmessage = ({ type }) => heard.push(type);
   server().say(status([equipment("A")], 0));
   server().say({ type: "equipment_status", equipment: 7 });
-  server().say({ type: "equipment_changes", seq: 1 });
   server().say({ type: "news" });
-  assert.deepEqual(shown(), { A: "running" });
+  server().say(changes(1, equipment("A", "idle")));
+  server().say({ type: "equipment_changes", seq: 2 });
+  assert.deepEqual(shown(), { A: "idle" });
+  assert.deepEqual(heard, ["equipment_status", "equipment_status", "news", "equipment_changes", "equipment_changes"]);
 });
 
 test("colours are those of the board", () => {

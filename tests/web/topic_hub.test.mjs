@@ -57,12 +57,16 @@ test("errors have a field; a shutdown has a reason, and it comes back", () => {
   const reasons = [];
   hub.onfault = (fault) => faults.push(fault);
   hub.onshutdown = (reason) => reasons.push(reason);
+  const heard = [];
+  hub.onmessage = ({ type }) => heard.push(type);
+  server().say({ type: "pong", topic: "robots", data: {} });
   server().say({ type: "error", topic: "robots", data: { message: '"type" is missing', field: "type" } });
   assert.ok(faults[0] instanceof AndonError);
   assert.equal(faults[0].message, '"type" is missing');
   assert.equal(faults[0].field, "type");
   server().say({ type: "shutdown", topic: "status", data: { reason: "Server is shutting down" } });
   assert.deepEqual(reasons, ["Server is shutting down"]);
+  assert.deepEqual(heard, ["pong", "error", "shutdown"]);
   server().end(1001);
   timers.pass(3_000);
   assert.equal(network.sockets.length, 2);
@@ -77,6 +81,7 @@ test("refused by 1003, it is lost, and asks seldom", () => {
 test("a topic is quiet for a minute before it asks, and given up after three", () => {
   const { hub, timers, server } = follow();
   server().say(update(1));
+  assert.equal(hub.stale, false);
   timers.pass(59_999);
   assert.deepEqual(server().take(), []);
   timers.pass(1);
