@@ -7,8 +7,8 @@ mod support;
 
 use andon::{
     Builder, DeviceRecord, DeviceSessionsConfig, Equipment, EquipmentMonitor, GuidedSession,
-    GuidedSessionsConfig, Identity, MemoryStore, MountOptions, Now, RecordBody, Request, Server, Stale,
-    Subtask, Tags, TopicHubConfig, Verdict,
+    GuidedSessionsConfig, Identity, IdentityTable, MemoryStore, MountOptions, Now, RecordBody, Request,
+    Server, Stale, Subtask, Tags, TopicHubConfig, Verdict,
 };
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::Command, time::Duration};
@@ -183,6 +183,27 @@ fn the_topic_client_keeps_the_latest_of_every_key_and_answers_pings() {
     let hub = server.topic_hub().expect("mounted");
     hub.publish_key("robots", "2", r#"{"id":2}"#).expect("there is room");
     until(&client, &json!({"update": 2, "values": {"2": {"id": 2}}}));
+}
+
+/// A page shows its token among the subprotocols. Revoked, it is told so by 1008 and is lost at once; known again, it is back.
+#[test]
+fn who_is_revoked_is_lost_until_it_is_known_again() {
+    let Some(node) = node_as_a_browser("who_is_revoked_is_lost_until_it_is_known_again") else { return };
+    let table = IdentityTable::new().subprotocol();
+    let admit = || table.insert("token", Identity::new("17")).expect("there is room");
+    admit();
+    let options = MountOptions::new().gate(table.clone());
+    let hub = Server::builder().topic_hub_with("/ws/{topic}", options, TopicHubConfig::new());
+    let (server, addr) = start(hub);
+    let options = format!(r#"{{{SOON}, "protocols": ["andon.bearer", "token"]}}"#);
+    let args = ["topic", &format!("ws://{addr}/ws"), "robots", &options];
+    let client = Program::run(node, "web_client.mjs", &args);
+    until(&client, &json!({"state": "open"}));
+    table.remove("token").expect("it was there");
+    server.handle().revoke("17").expect("the server runs");
+    assert_eq!(client.next(), json!({"state": "lost", "code": 1008}));
+    admit();
+    assert_eq!(client.next(), json!({"state": "open"}));
 }
 
 /// What a device's session was, once it had ended: how, how many samples, and what they say.

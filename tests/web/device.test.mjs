@@ -187,6 +187,19 @@ test("errors are told; those that can answer a request reject the oldest", async
   assert.deepEqual(faults[0], ["UNKNOWN_TYPE", "it is UNKNOWN_TYPE", "AMR_001"]);
 });
 
+test("the end of a session may fail without that of the next", async () => {
+  const setup = device();
+  const { client, timers, server } = setup;
+  await started(setup);
+  const end = client.end();
+  const start = client.start();
+  server().say(error("STORAGE_UNAVAILABLE"));
+  await assert.rejects(end, { code: "STORAGE_UNAVAILABLE" });
+  server().say(created("session_2", timers.now()));
+  assert.equal(await start, "session_2");
+  assert.equal(client.sessionId, "session_2");
+});
+
 test("a session that nobody waits for any more is ended", async () => {
   const { client, timers, server, said } = device();
   const start = client.start();
