@@ -26,6 +26,8 @@
 
 mod contracts;
 mod engine;
+#[cfg(feature = "ffi")]
+mod ffi;
 mod ground;
 mod host;
 mod hub;

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The folders of `src`, from the bottom up.
-const FLOORS: [&str; 7] = ["ground", "wire", "hub", "contracts", "engine", "runtime", "host"];
+const FLOORS: [&str; 8] = ["ground", "wire", "hub", "contracts", "engine", "runtime", "host", "ffi"];
 /// The floors from here up may name threads, sockets, clocks and channels.
 const FIRST_IMPURE: usize = 5;
 /// What a pure floor does not name.

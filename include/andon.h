@@ -1,0 +1,1806 @@
+/*
+ * andon: a WebSocket server inside a machine controller.
+ *
+ * Generated from src/ffi by build.rs: changes belong there. docs/c-api.md says once what holds for every function: names, ownership, NULL,
+ * texts, threads, real time, errors, fork, exit. Each comment says the rest.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#ifndef ANDON_H
+#define ANDON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version --------------------------------------------------------------------------------------------- */
+
+/** The major version that the program was compiled with. */
+#define ANDON_VERSION_MAJOR 0
+/** The minor version that the program was compiled with. */
+#define ANDON_VERSION_MINOR 1
+/** The patch version that the program was compiled with. */
+#define ANDON_VERSION_PATCH 0
+/** The version that the program was compiled with, as `andon_version` gives it: major * 1000000 + minor * 1000 + patch. */
+#define ANDON_VERSION 1000
+
+/**
+ * The version of the library that the program runs with: major * 1000000 + minor * 1000 + patch, to be compared with `ANDON_VERSION`.
+ *
+ * Threads: any. Blocking: never. Real-time: yes. Errors: none.
+ */
+uint32_t andon_version(void);
+
+/**
+ * The same as a text, such as "0.1.0".
+ *
+ * Threads: any. Blocking: never. Ownership: static. Real-time: yes. Errors: none.
+ */
+const char *andon_version_text(void);
+
+/* ---- Statuses -------------------------------------------------------------------------------------------- */
+
+/** What a call came to: 0 for success, one of `ANDON_STATUS_*` otherwise. No value is ever given another meaning. */
+typedef int32_t andon_status;
+
+/** Success. */
+#define ANDON_STATUS_OK 0
+/** Outcome: no event is waiting, or none came in time. */
+#define ANDON_STATUS_NO_EVENT 1
+/** Outcome: the server has ended, and every event has been read. */
+#define ANDON_STATUS_ENDED 2
+/** Outcome: there is nothing of this name. */
+#define ANDON_STATUS_NOT_FOUND 3
+/** Caller: something that is needed is NULL. */
+#define ANDON_STATUS_NULL_ARGUMENT 10
+/** Caller: the pointer is to no object of this kind. */
+#define ANDON_STATUS_BAD_HANDLE 11
+/** Caller: a `struct_size` that cannot be, or an option that this library is too old to know. */
+#define ANDON_STATUS_BAD_STRUCT_SIZE 12
+/** Caller: a text that is not UTF-8. */
+#define ANDON_STATUS_BAD_UTF8 13
+/** Caller: a text that is not in the encoding that was named, or an encoding that is not known. */
+#define ANDON_STATUS_BAD_ENCODING 14
+/** Caller: a number that means nothing here. */
+#define ANDON_STATUS_BAD_ARGUMENT 15
+/** Caller: the configuration was started, checked or refused before: it takes no more settings. */
+#define ANDON_STATUS_SPENT 16
+/** Caller: no events were asked for, by `andon_config_events`. */
+#define ANDON_STATUS_EVENTS_OFF 17
+/** Caller: the object was made before a fork, and this is the child. */
+#define ANDON_STATUS_FORKED 18
+/** Caller: not on this system, or not in this build. */
+#define ANDON_STATUS_NOT_SUPPORTED 19
+/** Caller: the program has a Rust logger of its own, so that the server's words go there. */
+#define ANDON_STATUS_LOGGER_TAKEN 20
+/** Settings: the configuration contradicts itself. */
+#define ANDON_STATUS_BAD_CONFIG 30
+/** Settings: a text that is no JSON. */
+#define ANDON_STATUS_BAD_JSON 31
+/** Settings: the tag table is full. */
+#define ANDON_STATUS_TABLE_FULL 32
+/** Settings: there is equipment of this code. */
+#define ANDON_STATUS_CODE_TAKEN 33
+/** Settings: equipment that cannot be as it is described. */
+#define ANDON_STATUS_BAD_EQUIPMENT 34
+/** Settings: a tag that cannot be, or is not there. */
+#define ANDON_STATUS_BAD_TAG 35
+/** Settings: a topic that cannot be, or finds no room. */
+#define ANDON_STATUS_BAD_TOPIC 36
+/** Settings: a header that cannot be part of an answer. */
+#define ANDON_STATUS_BAD_HEADER 37
+/** Machine: the address cannot be listened on. */
+#define ANDON_STATUS_CANNOT_LISTEN 40
+/** Machine: the store cannot be read. */
+#define ANDON_STATUS_BAD_STORE 41
+/** Machine: the system refused a thread or a descriptor. */
+#define ANDON_STATUS_SYSTEM 42
+/** Moment: too many commands, or too many bytes, wait for the loop. */
+#define ANDON_STATUS_FULL 50
+/** Moment: the server has stopped, or is about to. */
+#define ANDON_STATUS_STOPPED 51
+/** It can never be taken as it is: larger than the limits. */
+#define ANDON_STATUS_REFUSED 52
+/** Tag write: another thread is writing this equipment. Write again in the next cycle, or give each equipment one writer. */
+#define ANDON_STATUS_BUSY 60
+/** Tag write: the equipment is of another table, or was never given out. */
+#define ANDON_STATUS_UNKNOWN_EQUIPMENT 61
+/** Tag write: the equipment has no such tag. */
+#define ANDON_STATUS_UNKNOWN_TAG 62
+/** Tag write: an update is of one equipment, and the tag belongs to another. */
+#define ANDON_STATUS_OTHER_EQUIPMENT 63
+/** Tag write: the tag holds another kind of value. */
+#define ANDON_STATUS_WRONG_KIND 64
+/** Tag write: the text is longer than the 31 bytes that a tag holds. */
+#define ANDON_STATUS_TEXT_TOO_LONG 65
+/** Tag write: more than 128 writes in one update. */
+#define ANDON_STATUS_TOO_MANY_WRITES 66
+/** Library: a fault in the library itself, contained. */
+#define ANDON_STATUS_PANIC 90
+
+/**
+ * A status in words; for a number that is none, words that say so.
+ *
+ * Threads: any. Blocking: never. Ownership: static. Real-time: yes. Errors: none; never NULL.
+ */
+const char *andon_status_text(andon_status status);
+
+/* ---- What went wrong ------------------------------------------------------------------------------------- */
+
+/**
+ * What the last failure on the calling thread was about: it names the culprit, what was expected and what to do. Empty when there was none. Ordinary
+ * outcomes and tag writes leave it as it is.
+ *
+ * Threads: any; each has its own. Blocking: never. Ownership: the library's, until the next failure on this thread. Real-time: no. Errors: none; never NULL.
+ */
+const char *andon_last_error(void);
+
+/* ---- Objects --------------------------------------------------------------------------------------------- */
+
+/** What a server is to be: made, filled by `andon_config_*`, given to `andon_server_start`, freed. */
+typedef struct andon_config andon_config;
+
+/** A server that runs, or has been stopped. */
+typedef struct andon_server andon_server;
+
+/**
+ * A tag table: equipment, each with its tags. It is made before the server, mounted by `andon_config_monitor`, and written by control threads. It may outlive the server, and be freed before it, once
+ * nobody writes any more.
+ */
+typedef struct andon_tags andon_tags;
+
+/** One request: of a plain HTTP client, or of a WebSocket's opening. It lives until the callback returns, or the event is released that shows it; so do the texts that it gives. It belongs to one thread. */
+typedef struct andon_request andon_request;
+
+/** Where a source puts what it has. It lives until the callback returns. */
+typedef struct andon_buffer andon_buffer;
+
+/** An answer: made, filled, and given to the library, which takes it over. One that is not given is freed by `andon_response_free`. It belongs to one thread. */
+typedef struct andon_response andon_response;
+
+/** Where a contract says what is to be done, in order, when its callback returns. It lives until then, and belongs to the server's thread. Connections and topics that are no more are passed over and counted. */
+typedef struct andon_effects andon_effects;
+
+/** What a contract finds when it starts: the topics that the host declared. It lives until the callback returns. */
+typedef struct andon_setup andon_setup;
+
+/** Where a contract says how a topic stands. It lives until the callback returns. */
+typedef struct andon_snapshot andon_snapshot;
+
+/* ---- Texts, bytes, ids ----------------------------------------------------------------------------------- */
+
+/** The `index` of no mount: what is told is about a route, or was not asked yet. */
+#define ANDON_MOUNT_NONE 4294967295
+/** A time in milliseconds that is never over. */
+#define ANDON_FOREVER 4294967295
+
+/** How a message goes over the wire: one of `ANDON_MESSAGE_*`. */
+typedef int32_t andon_message_kind;
+
+/** A text: UTF-8, its length in bytes. `data` may be NULL when `length` is 0. One that the library gives is followed by a NUL. */
+typedef struct andon_str {
+    /** The first byte. */
+    const char *data;
+    /** How many bytes there are, a NUL not counted. */
+    size_t length;
+} andon_str;
+
+/** Bytes of any kind. `data` may be NULL when `length` is 0. */
+typedef struct andon_bytes {
+    /** The first byte. */
+    const uint8_t *data;
+    /** How many there are. */
+    size_t length;
+} andon_bytes;
+
+/** One connection. One that is over is never taken for its successor. */
+typedef struct andon_conn {
+    /** Its place. */
+    uint32_t slot;
+    /** Which of those that had this place. */
+    uint32_t generation;
+} andon_conn;
+
+/** One topic. */
+typedef struct andon_topic {
+    /** Its place. */
+    uint32_t slot;
+    /** Which of those that had this place. */
+    uint32_t generation;
+} andon_topic;
+
+/** One mount, in the order of mounting, from 0. */
+typedef struct andon_mount {
+    /** Its place in that order; `ANDON_MOUNT_NONE` for none. */
+    uint32_t index;
+} andon_mount;
+
+/** One equipment of one tag table. */
+typedef struct andon_equipment {
+    /** Its place. */
+    uint32_t slot;
+    /** The table's number. */
+    uint32_t generation;
+} andon_equipment;
+
+/** One tag of one equipment. */
+typedef struct andon_tag {
+    /** The equipment it belongs to. */
+    andon_equipment equipment;
+    /** Its place there: 0 to 2 are the three that every equipment has, `ANDON_TAG_STATUS`, `ANDON_TAG_ERROR` and `ANDON_TAG_CONNECTION`. */
+    uint32_t index;
+} andon_tag;
+
+/** Text, which must be UTF-8. */
+#define ANDON_MESSAGE_TEXT 1
+/** Bytes. */
+#define ANDON_MESSAGE_BINARY 2
+
+/** A C string as a text; NULL is the empty one. */
+static inline andon_str andon_text(const char *text) {
+    andon_str made;
+    made.data = text;
+    made.length = text ? strlen(text) : 0;
+    return made;
+}
+
+/** These bytes. */
+static inline andon_bytes andon_bytes_of(const void *data, size_t length) {
+    andon_bytes made;
+    made.data = (const uint8_t *)data;
+    made.length = length;
+    return made;
+}
+
+/* ---- Configuration --------------------------------------------------------------------------------------- */
+
+/** Limits. Zero means the default, which is given with each. */
+typedef struct andon_limits {
+    /** Set by `ANDON_LIMITS_INIT`. */
+    size_t struct_size;
+    /** Connections at once; one more gets 503. Default: the smaller of 10,000 and the process's descriptor limit less 256. */
+    size_t connections;
+    /** Connections at once from one address; one more gets 503. Default: no limit of its own. */
+    size_t connections_per_address;
+    /** Handshakes and requests that wait for a decision of the host at once; one more gets 503. Default 256. */
+    size_t parked;
+    /** One message from a client; a larger one closes with 1009. Default 1 MiB. */
+    size_t message_bytes;
+    /** One frame from a client; a larger one closes with 1009. Default 1 MiB. */
+    size_t frame_bytes;
+    /** An HTTP request head; a larger one gets 431. Default 8 KiB. */
+    size_t head_bytes;
+    /** The body of an HTTP request; a larger one gets 413. Default 256 KiB. */
+    size_t body_bytes;
+    /** All that is incomplete, of all connections; beyond it whoever holds most is closed with 1013. Default 32 MiB. */
+    size_t partial_bytes_total;
+    /** What one client was sent privately and has not taken; beyond it the connection is closed with 1013. Default 4 MiB. */
+    size_t outbox_bytes;
+    /** The same of all clients. Default 32 MiB. */
+    size_t outbox_bytes_total;
+    /** Frames kept for clients that must finish them, and shared snapshots. Default 16 MiB. */
+    size_t detached_bytes_total;
+    /** Topics at once. Default 1,024. */
+    size_t topics;
+    /** All topics' logs. Default 64 MiB. */
+    size_t log_bytes_total;
+    /** Topics that one connection may be subscribed to. Default 16. */
+    size_t subscriptions;
+    /** Commands waiting for the loop; one more gets `ANDON_STATUS_FULL`. Default 4,096. */
+    size_t commands;
+    /** Bytes of these. Default 16 MiB. */
+    size_t command_bytes;
+    /** Events waiting for the host. Default 8,192. */
+    size_t events;
+    /** Bytes of these. Default 16 MiB. */
+    size_t event_bytes;
+    /** Records that the store has not answered for. Default 8,192. */
+    size_t records;
+    /** Bytes of these. Default 16 MiB. */
+    size_t record_bytes;
+    /** For a request's head, and again for its body; beyond it 408. Default 10,000. */
+    uint32_t handshake_ms;
+    /** How long a parked handshake or request waits for the host; beyond it 503. Default 10,000. */
+    uint32_t parked_wait_ms;
+    /** How long an HTTP connection may idle. Default 15,000. */
+    uint32_t keep_alive_ms;
+    /** After how much silence a WebSocket is pinged; `ANDON_FOREVER`: never. Default 30,000. */
+    uint32_t ping_interval_ms;
+    /** How long the answer to a ping may take. Default 20,000. */
+    uint32_t pong_wait_ms;
+    /** How long a client may take for its close frame and for what it is owed before. Default 5,000. */
+    uint32_t close_wait_ms;
+} andon_limits;
+
+/** How the system schedules the server's thread: one of `ANDON_POLICY_*`. */
+typedef int32_t andon_policy;
+
+/** What the server's thread is to be. Zero means the default. */
+typedef struct andon_thread_options {
+    /** Set by `ANDON_THREAD_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Its name; the system may cut it. Default "andon". */
+    andon_str name;
+    /** The processors that it may run on, `processors_count` numbers. Default: those of the thread that starts the server. A controller that pins its control thread should set this. */
+    const uint32_t *processors;
+    /** How many there are. */
+    size_t processors_count;
+    /** One of `ANDON_POLICY_*`. */
+    andon_policy policy;
+    /** For `ANDON_POLICY_FIFO` and `ANDON_POLICY_ROUND_ROBIN`: 1 to 99. */
+    int32_t priority;
+    /** Called once on the thread before it serves, with `context`. May be NULL. */
+    void (*on_start)(void *context);
+    /** For `on_start` and `drop`. */
+    void *context;
+    /** Called when `context` is not used any more. May be NULL. */
+    void (*drop)(void *context);
+} andon_thread_options;
+
+/** Settings of one mount. Zero means the default. */
+typedef struct andon_mount_options {
+    /** Set by `ANDON_MOUNT_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Takes at most this many connections; one more gets 503. Default: as many as the server. */
+    size_t connections;
+    /** The subprotocols that it speaks, `subprotocols_count` of them. Default: none. */
+    const andon_str *subprotocols;
+    /** How many there are. */
+    size_t subprotocols_count;
+    /** Lets in only pages of the same host, those of origins that are listed, and clients that are no browsers. For mounts that know clients by a cookie. */
+    bool same_origin;
+    /** While the server stops, a contract is asked about newcomers all the same, so as to refuse them in its own words. */
+    bool refuses_while_stopping;
+    /** Each client waits for the host: an event of `ANDON_EVENT_ASKED` tells of it, which `andon_server_let_in` or `andon_server_refuse` answers. Needs `ANDON_EVENTS_ASKS`. */
+    bool asks;
+} andon_mount_options;
+
+/** Time-sharing, also when a real-time thread starts the server. The default. */
+#define ANDON_POLICY_ORDINARY 0
+/** Whatever the thread that starts the server has. */
+#define ANDON_POLICY_INHERIT 1
+/** SCHED_FIFO, with a priority. */
+#define ANDON_POLICY_FIFO 2
+/** SCHED_RR, with a priority. */
+#define ANDON_POLICY_ROUND_ROBIN 3
+
+/**
+ * Makes a configuration with nothing in it. The server needs an address, by `andon_config_listen`; all else has defaults.
+ *
+ * Threads: any. Blocking: never. Ownership: the caller's, until `andon_config_free`. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_config_new(andon_config **config);
+
+/**
+ * Frees a configuration, started or not. NULL is nothing to be freed. A server that was started from it is not concerned.
+ *
+ * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was none.
+ */
+void andon_config_free(andon_config *config);
+
+/**
+ * Listens on `IP:PORT`, such as "0.0.0.0:8000" or "[::1]:8000"; port 0 takes a free one, see `andon_server_port`. May be called several times.
+ *
+ * Threads: any. Blocking: never. Ownership: `address` is copied. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_UTF8`, `SPENT`; an address that is none is told by the start.
+ */
+andon_status andon_config_listen(andon_config *config,
+                                 andon_str address);
+
+/**
+ * Sets the limits; those that are zero keep their defaults.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_STRUCT_SIZE`, `SPENT`; limits that contradict each other are told by the start.
+ */
+andon_status andon_config_limits(andon_config *config,
+                                 const andon_limits *limits);
+
+/**
+ * Asks for events: the sum of `ANDON_EVENTS_*`. None by default.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`, `BAD_ARGUMENT` for a bit that means nothing.
+ */
+andon_status andon_config_events(andon_config *config,
+                                 uint32_t mask);
+
+/**
+ * Lets in pages of this origin, `scheme://host[:port]`, and from then on no others. May be called several times. Default: every page.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_config_listen`.
+ */
+andon_status andon_config_allow_origin(andon_config *config,
+                                       andon_str origin);
+
+/**
+ * Lets in requests to this host, `name` or `name:port`, and from then on to no others. May be called several times. Default: every host; on an address that only
+ * this machine reaches, its own names.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_config_listen`.
+ */
+andon_status andon_config_allow_host(andon_config *config,
+                                     andon_str host);
+
+/**
+ * Whether `GET /healthz` answers 200 while the server serves. Default yes.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`.
+ */
+andon_status andon_config_healthz(andon_config *config, bool serve);
+
+/**
+ * How long `andon_server_free` waits for clients, if the server was not stopped before. Default 2,000.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`.
+ */
+andon_status andon_config_stop_timeout(andon_config *config, uint32_t timeout_ms);
+
+/**
+ * The kernel's send buffer of each connection, in bytes: a smaller one gives slow clients fresher values. Default: the kernel's choice.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`.
+ */
+andon_status andon_config_send_buffer(andon_config *config,
+                                      size_t bytes);
+
+/**
+ * What the server's thread is to be: its name, processors, policy, a hook.
+ *
+ * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what the system refuses is told by the start.
+ */
+andon_status andon_config_thread(andon_config *config,
+                                 const andon_thread_options *options);
+
+/**
+ * Checks everything, and gives the most memory that the server will allocate, in bytes, whatever its clients do. Callbacks' own memory, the kernel's buffers and the thread's
+ * stack are not counted. From then on the configuration takes no more settings.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`, `BAD_CONFIG` with the reason.
+ */
+andon_status andon_config_memory_ceiling(andon_config *config,
+                                         size_t *bytes);
+
+/** An `andon_limits` with its size set and all else zero, to be assigned from `ANDON_LIMITS_INIT`. */
+static inline andon_limits andon_limits_init(void) {
+    andon_limits made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_LIMITS_INIT andon_limits_init()
+
+/** An `andon_thread_options` with its size set and all else zero, to be assigned from `ANDON_THREAD_OPTIONS_INIT`. */
+static inline andon_thread_options andon_thread_options_init(void) {
+    andon_thread_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_THREAD_OPTIONS_INIT andon_thread_options_init()
+
+/** An `andon_mount_options` with its size set and all else zero, to be assigned from `ANDON_MOUNT_OPTIONS_INIT`. */
+static inline andon_mount_options andon_mount_options_init(void) {
+    andon_mount_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_MOUNT_OPTIONS_INIT andon_mount_options_init()
+
+/* ---- Server ---------------------------------------------------------------------------------------------- */
+
+/** How a server stopped: one of `ANDON_STOPPED_*`. */
+typedef int32_t andon_stopped;
+
+/** Every client was told, took what it was owed, and is closed; every lossless event was read. */
+#define ANDON_STOPPED_CLEAN 0
+/** Time ran out: a client was cut off, or events were dropped. */
+#define ANDON_STOPPED_FORCED 1
+/** A callback does not return: the thread was left behind. The library must not be unloaded any more. */
+#define ANDON_STOPPED_ABANDONED 2
+/** Called from a callback: the stop is under way, and complete when another thread says so. */
+#define ANDON_STOPPED_REQUESTED 3
+
+/**
+ * Starts a server. When this returns, it listens. The configuration is spent, whatever the outcome, and still to be freed.
+ *
+ * Threads: any. Blocking: for the system, to make a thread. Ownership: the server is the caller's, until `andon_server_free`. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `SPENT`, `BAD_CONFIG`, `CANNOT_LISTEN`, `BAD_STORE`, `SYSTEM`; the message names what is wrong.
+ */
+andon_status andon_server_start(andon_config *config,
+                                andon_server **server);
+
+/**
+ * Stops the server: contracts say their last words, clients are closed with 1001, and have until the timeout to take both. Called again, it tells the same. The handle stays valid: see docs/c-api.md.
+ * From a callback it only requests the stop. `stopped` may be NULL.
+ *
+ * Threads: any; also in an `atexit` handler. Blocking: up to the timeout and some seconds, for threads to end. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_server_stop(const andon_server *server,
+                               uint32_t timeout_ms,
+                               andon_stopped *stopped);
+
+/**
+ * Stops the server if that was not done, and frees it. NULL is nothing to be freed; in a child of a fork nothing happens.
+ *
+ * Threads: any but the server's own, and nobody may use the server any more. Blocking: as `andon_server_stop`, with the timeout of `andon_config_stop_timeout`. Real-time: no.
+ * Errors: none; see `andon_last_error` for a pointer that was none.
+ */
+void andon_server_free(andon_server *server);
+
+/**
+ * The port that the server listens on: of the address given first (`index` 0), or of another. 0: there is no such address.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: 0, see `andon_last_error`.
+ */
+uint16_t andon_server_port(const andon_server *server,
+                           size_t index);
+
+/**
+ * The mount at this pattern, as it was given to the configuration.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_server_mount(const andon_server *server,
+                                andon_str pattern,
+                                andon_mount *mount);
+
+/**
+ * Sends one message to one client, in order with everything else it gets. One that is gone by then is counted, and no error.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `FULL`, `STOPPED`, `REFUSED`.
+ */
+andon_status andon_server_send(const andon_server *server,
+                               andon_conn conn,
+                               andon_message_kind kind,
+                               andon_bytes message);
+
+/**
+ * Closes a client, after everything that was sent to it before. Good codes are 1000, 1001, 1008 and 4000 to 4999; a reason longer than 123 bytes is cut.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent, `FULL`, `STOPPED`.
+ */
+andon_status andon_server_close(const andon_server *server,
+                                andon_conn conn,
+                                uint16_t code,
+                                andon_str reason);
+
+/**
+ * Closes every client whose identity has this subject with 1008.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
+ */
+andon_status andon_server_revoke(const andon_server *server,
+                                 andon_str subject);
+
+/**
+ * How many numbers there are in the statistics. It grows with versions.
+ *
+ * Threads: any. Blocking: never. Real-time: yes. Errors: none.
+ */
+size_t andon_stats_count(void);
+
+/**
+ * The name of one of them, such as "connections"; NULL beyond the last. A name keeps its meaning, not its place: look for the name once.
+ *
+ * Threads: any. Blocking: never. Ownership: static. Real-time: no. Errors: NULL.
+ */
+const char *andon_stats_name(size_t index);
+
+/**
+ * Copies the statistics, of the end of the loop's last turn, into `values`: the first `count` of them; places beyond the last get 0. Also after a stop.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_server_stats(const andon_server *server,
+                                uint64_t *values,
+                                size_t count);
+
+/* ---- Events ---------------------------------------------------------------------------------------------- */
+
+/** For `andon_config_events`: `ANDON_EVENT_OPENED` and `ANDON_EVENT_CLOSED`. */
+#define ANDON_EVENTS_CONNECTIONS 1
+/** For `andon_config_events`: `ANDON_EVENT_ASKED`. */
+#define ANDON_EVENTS_ASKS 2
+/** For `andon_config_events`: what contracts tell. */
+#define ANDON_EVENTS_CONTRACTS 4
+/** For `andon_config_events`: `ANDON_EVENT_MOUNT_RETIRED` and `ANDON_EVENT_STORE`. */
+#define ANDON_EVENTS_HEALTH 8
+/** For `andon_config_events`: `ANDON_EVENT_REFUSED`. */
+#define ANDON_EVENTS_REFUSALS 16
+/** For `andon_config_events`: all of them. */
+#define ANDON_EVENTS_ALL 31
+
+/** What an event is about, and which member of its union is filled: one of `ANDON_EVENT_*`. Later versions may have more: pass over what you do not know. */
+typedef int32_t andon_event_kind;
+
+/** Of `ANDON_EVENT_OPENED`. */
+typedef struct andon_event_opened {
+    /** The connection. */
+    andon_conn conn;
+    /** Where. */
+    andon_mount mount;
+    /** The client's address and port. */
+    andon_str peer;
+    /** The path as it was asked for, cut after 256 bytes. */
+    andon_str path;
+    /** Who it is; empty when anonymous. */
+    andon_str subject;
+    /** The name for people; empty when anonymous. */
+    andon_str name;
+    /** What was agreed on; empty when nothing was. */
+    andon_str subprotocol;
+} andon_event_opened;
+
+/** Who or what ended a connection: one of `ANDON_CLOSED_*`. */
+typedef int32_t andon_close_cause;
+
+/** Of `ANDON_EVENT_CLOSED`. */
+typedef struct andon_event_closed {
+    /** The connection. */
+    andon_conn conn;
+    /** Where. */
+    andon_mount mount;
+    /** One of `ANDON_CLOSED_*`. */
+    andon_close_cause cause;
+    /** The close code; 1006 when no close frame passed. */
+    uint16_t code;
+} andon_event_closed;
+
+/** Of `ANDON_EVENT_ASKED`. */
+typedef struct andon_event_asked {
+    /** The connection, for the answer. */
+    andon_conn conn;
+    /** The mount that it asks for; none: a route. */
+    andon_mount mount;
+    /** The request, for `andon_request_*`, until the event is released. */
+    const andon_request *request;
+} andon_event_asked;
+
+/** What becomes of a contract's event while the host does not keep up: one of `ANDON_CLASS_*`. */
+typedef int32_t andon_event_class;
+
+/** Of `ANDON_EVENT_CONTRACT`. */
+typedef struct andon_event_contract {
+    /** Where. */
+    andon_mount mount;
+    /** One of `ANDON_CLASS_*`. */
+    andon_event_class event_class;
+    /** What a newer one replaces, of `ANDON_CLASS_STATE`. */
+    uint64_t key;
+    /** Whether it is about a connection. */
+    bool has_conn;
+    /** That connection. */
+    andon_conn conn;
+    /** How `body` is to be read. */
+    andon_message_kind body_kind;
+    /** What the contract said. */
+    andon_bytes body;
+} andon_event_contract;
+
+/** Of `ANDON_EVENT_HUB_REFRESH`. */
+typedef struct andon_event_refresh {
+    /** Where. */
+    andon_mount mount;
+    /** The topic's name. */
+    andon_str topic;
+} andon_event_refresh;
+
+/** Of `ANDON_EVENT_STALENESS`. */
+typedef struct andon_event_staleness {
+    /** Where. */
+    andon_mount mount;
+    /** Which. */
+    andon_equipment equipment;
+    /** Its code. */
+    andon_str code;
+    /** Whether it is stale now. */
+    bool stale;
+} andon_event_staleness;
+
+/** Of `ANDON_EVENT_MOUNT_RETIRED`. */
+typedef struct andon_event_retired {
+    /** Where. */
+    andon_mount mount;
+} andon_event_retired;
+
+/** Of `ANDON_EVENT_STORE`. */
+typedef struct andon_event_store {
+    /** Whether it works. */
+    bool up;
+    /** What it said when it went down. */
+    andon_str why;
+} andon_event_store;
+
+/** Why a connection or request was refused: one of `ANDON_REFUSED_*`. */
+typedef int32_t andon_refusal_cause;
+
+/** Of `ANDON_EVENT_REFUSED`. */
+typedef struct andon_event_refused {
+    /** One of `ANDON_REFUSED_*`. */
+    andon_refusal_cause cause;
+    /** The mount that was asked for, if any. */
+    andon_mount mount;
+    /** The client's address and port. */
+    andon_str peer;
+} andon_event_refused;
+
+/** What an event tells; its kind says which member. */
+typedef union andon_event_data {
+    /** Of `ANDON_EVENT_OPENED`. */
+    andon_event_opened opened;
+    /** Of `ANDON_EVENT_CLOSED`. */
+    andon_event_closed closed;
+    /** Of `ANDON_EVENT_ASKED`. */
+    andon_event_asked asked;
+    /** Of `ANDON_EVENT_CONTRACT`. */
+    andon_event_contract contract;
+    /** Of `ANDON_EVENT_HUB_REFRESH`. */
+    andon_event_refresh refresh;
+    /** Of `ANDON_EVENT_STALENESS`. */
+    andon_event_staleness staleness;
+    /** Of `ANDON_EVENT_MOUNT_RETIRED`. */
+    andon_event_retired retired;
+    /** Of `ANDON_EVENT_STORE`. */
+    andon_event_store store;
+    /** Of `ANDON_EVENT_REFUSED`. */
+    andon_event_refused refused;
+    /** Room for what later kinds carry. */
+    uint64_t reserved[32];
+} andon_event_data;
+
+/** One event: made by `ANDON_EVENT_INIT`, filled by `andon_server_next_event`, ended by `andon_event_release`. */
+typedef struct andon_event {
+    /** Set by `ANDON_EVENT_INIT`. */
+    size_t struct_size;
+    /** The library's own: what holds the texts. */
+    void *owner;
+    /** What it is about. */
+    andon_event_kind kind;
+    /** What it tells. */
+    union andon_event_data data;
+} andon_event;
+
+/** No event: what was released or not yet filled. */
+#define ANDON_EVENT_NONE 0
+/** A WebSocket was opened: `opened`. */
+#define ANDON_EVENT_OPENED 1
+/** A WebSocket is over: `closed`. */
+#define ANDON_EVENT_CLOSED 2
+/** A client waits for the host: `asked`. Answer by `andon_server_let_in` or `andon_server_refuse`. */
+#define ANDON_EVENT_ASKED 3
+/** A contract of the host's own said something: `contract`. */
+#define ANDON_EVENT_CONTRACT 4
+/** A topic of a hub should be published as it is now: `refresh`. */
+#define ANDON_EVENT_HUB_REFRESH 5
+/** Equipment went stale, or is written again: `staleness`. */
+#define ANDON_EVENT_STALENESS 6
+/** A contract failed too often, and its mount answers 404 from now on: `retired`. */
+#define ANDON_EVENT_MOUNT_RETIRED 7
+/** The store went down, or answers again: `store`. */
+#define ANDON_EVENT_STORE 8
+/** A connection or request was refused: `refused`. */
+#define ANDON_EVENT_REFUSED 9
+/** Something that this version of the C interface has no words for. */
+#define ANDON_EVENT_OTHER 10
+/** The client's close frame. */
+#define ANDON_CLOSED_PEER 1
+/** The connection broke without one. */
+#define ANDON_CLOSED_LOST 2
+/** The client broke the protocol or a size limit. */
+#define ANDON_CLOSED_FAULT 3
+/** The contract. */
+#define ANDON_CLOSED_CONTRACT 4
+/** The host. */
+#define ANDON_CLOSED_HOST 5
+/** The host revoked the identity. */
+#define ANDON_CLOSED_REVOKED 6
+/** The identity expired. */
+#define ANDON_CLOSED_EXPIRED 7
+/** The server stops. */
+#define ANDON_CLOSED_SHUTDOWN 8
+/** No answer to a ping or to a close frame. */
+#define ANDON_CLOSED_TIMEOUT 9
+/** The client reads too slowly. */
+#define ANDON_CLOSED_TOO_SLOW 10
+/** A memory budget was spent, and this connection held the most of it. */
+#define ANDON_CLOSED_OVERLOAD 11
+/** The contract failed. */
+#define ANDON_CLOSED_PANIC 12
+/** As many connections as there may be. */
+#define ANDON_REFUSED_CONNECTIONS 1
+/** As many from this address as there may be. */
+#define ANDON_REFUSED_ADDRESS 2
+/** As many as the mount takes. */
+#define ANDON_REFUSED_MOUNT 3
+/** As many undecided handshakes as there may be. */
+#define ANDON_REFUSED_PARKED 4
+/** The host that it asked for is none of the server's. */
+#define ANDON_REFUSED_HOST 5
+/** The page that it is may not come in. */
+#define ANDON_REFUSED_ORIGIN 6
+/** A gate or the host said no. */
+#define ANDON_REFUSED_GATE 7
+/** The contract said no. */
+#define ANDON_REFUSED_CONTRACT 8
+/** The server stops. */
+#define ANDON_REFUSED_STOPPING 9
+/** Never lost: the connections that cause such events are not read meanwhile. */
+#define ANDON_CLASS_LOSSLESS 1
+/** A newer one of the same key replaces it. */
+#define ANDON_CLASS_STATE 2
+/** Dropped, and counted. */
+#define ANDON_CLASS_NOTICE 3
+
+/**
+ * The next event, waiting up to `timeout_ms` for it: 0 never waits, `ANDON_FOREVER` has no limit. Each event goes to one of the threads that read. Release it by `andon_event_release`.
+ *
+ * Threads: any. Blocking: up to the timeout. Ownership: what the event points to is the event's. Real-time: no: it may wake the loop, or spin for a moment.
+ * Errors: `NO_EVENT` and `ENDED`, which are outcomes; `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `EVENTS_OFF`.
+ */
+andon_status andon_server_next_event(const andon_server *server,
+                                     uint32_t timeout_ms,
+                                     andon_event *event);
+
+/**
+ * Releases what an event owns, and makes it one of kind `ANDON_EVENT_NONE`, to be filled again. NULL, or an event that holds nothing, is nothing to be released.
+ *
+ * Threads: any; one at a time for one event. Blocking: never. Real-time: no. Errors: none.
+ */
+void andon_event_release(andon_event *event);
+
+/**
+ * A descriptor that is readable while events wait, and when the server has ended: for the host's own `poll`, `select` or `epoll`, and nothing else. A call of `andon_server_next_event` that finds none
+ * clears it. Not on Windows.
+ *
+ * Threads: any. Blocking: never. Ownership: the server's, which closes it when it is freed. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `EVENTS_OFF`, `SYSTEM`, `NOT_SUPPORTED`.
+ */
+andon_status andon_server_event_fd(const andon_server *server,
+                                   int32_t *descriptor);
+
+/** An `andon_event` with its size set and all else zero, to be assigned from `ANDON_EVENT_INIT`. */
+static inline andon_event andon_event_init(void) {
+    andon_event made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_EVENT_INIT andon_event_init()
+
+/* ---- Encodings ------------------------------------------------------------------------------------------- */
+
+/** What a text is written in: one of `ANDON_ENCODING_*`. */
+typedef int32_t andon_encoding;
+
+/** UTF-8. The default. */
+#define ANDON_ENCODING_UTF8 0
+/** CP949, which EUC-KR is a part of. */
+#define ANDON_ENCODING_CP949 1
+
+/* ---- Tag table: equipment and tags are declared ---------------------------------------------------------- */
+
+/** The `index` of every equipment's `status_tag`: whether it runs. */
+#define ANDON_TAG_STATUS 0
+/** The `index` of every equipment's `error_tag`: whether it is at fault. */
+#define ANDON_TAG_ERROR 1
+/** The `index` of every equipment's `connection`: whether the host has contact with it. */
+#define ANDON_TAG_CONNECTION 2
+
+/** How much a tag table has room for. */
+typedef struct andon_tags_options {
+    /** Set by `ANDON_TAGS_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Equipment. Default 64, at most 65,536. */
+    size_t equipment;
+    /** Tags of each, beside the three that each has. Default and most: 64. */
+    size_t tags_each;
+} andon_tags_options;
+
+/** What a tag holds: one of `ANDON_KIND_*`. */
+typedef int32_t andon_tag_kind;
+
+/** One tag of equipment that is declared. */
+typedef struct andon_tag_options {
+    /** 1 to 128 bytes, unlike those of the equipment's other tags. */
+    andon_str name;
+    /** One of `ANDON_KIND_BOOL`, `ANDON_KIND_I64`, `ANDON_KIND_F64`, `ANDON_KIND_TEXT`. */
+    andon_tag_kind kind;
+} andon_tag_options;
+
+/** One equipment that is declared. */
+typedef struct andon_equipment_options {
+    /** Set by `ANDON_EQUIPMENT_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** What it is known by: 1 to 256 bytes of UTF-8, unlike that of any other. */
+    andon_str code;
+    /** For people: up to 256 bytes of UTF-8. */
+    andon_str name;
+    /** Its tags, `tags_count` of them. */
+    const andon_tag_options *tags;
+    /** How many there are. */
+    size_t tags_count;
+    /** Room for tags that are added later, by `andon_equipment_add_tag`. */
+    size_t room_for_tags;
+    /** After how long without a write it is shown as disconnected: at least 100. There is no default, since only the host knows how often it writes; `ANDON_FOREVER`: never. */
+    uint32_t stale_after_ms;
+    /** The encoding of `code`, `name` and the names of tags: one of `ANDON_ENCODING_*`. */
+    andon_encoding encoding;
+} andon_equipment_options;
+
+/** True or false. */
+#define ANDON_KIND_BOOL 1
+/** A whole number, `int64_t`. */
+#define ANDON_KIND_I64 2
+/** A number, `double`; what is not finite becomes no value. */
+#define ANDON_KIND_F64 3
+/** A text of up to 31 bytes. */
+#define ANDON_KIND_TEXT 4
+/** In an `andon_tag_write` only: the equipment's status, one of `ANDON_EQUIPMENT_*`, in `i64`. */
+#define ANDON_KIND_STATUS 5
+
+/**
+ * Makes a tag table. `options` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: the caller's, until `andon_tags_free`. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_STRUCT_SIZE`, `TABLE_FULL` for more room than there can be.
+ */
+andon_status andon_tags_new(const andon_tags_options *options,
+                            andon_tags **tags);
+
+/**
+ * Frees a tag table, or rather the host's end of it: a monitor that shows it goes on. NULL is nothing to be freed.
+ *
+ * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was none.
+ */
+void andon_tags_free(andon_tags *tags);
+
+/**
+ * Declares equipment, also while the server runs. Its code, name and tags come in the encoding that `options` says.
+ *
+ * Threads: any. Blocking: for others who declare or look up. Ownership: all is copied. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `TABLE_FULL`, `CODE_TAKEN`, `BAD_EQUIPMENT`, `BAD_TAG`.
+ */
+andon_status andon_tags_declare(const andon_tags *tags,
+                                const andon_equipment_options *options,
+                                andon_equipment *equipment);
+
+/**
+ * Adds a tag to equipment that has room for it.
+ *
+ * Threads: any. Blocking: for others who declare or look up. Ownership: copied. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `BAD_TAG`, `UNKNOWN_EQUIPMENT`.
+ */
+andon_status andon_equipment_add_tag(const andon_tags *tags,
+                                     andon_equipment equipment,
+                                     andon_str name,
+                                     andon_encoding encoding,
+                                     andon_tag_kind tag_kind,
+                                     andon_tag *tag);
+
+/**
+ * The equipment of this code.
+ *
+ * Threads: any. Blocking: for others who declare or look up. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `NOT_FOUND`.
+ */
+andon_status andon_tags_equipment(const andon_tags *tags,
+                                  andon_str code,
+                                  andon_encoding encoding,
+                                  andon_equipment *equipment);
+
+/**
+ * The equipment's tag of this name and kind.
+ *
+ * Threads: any. Blocking: never. Real-time: no, in that it compares names. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `UNKNOWN_EQUIPMENT`, `BAD_TAG`.
+ */
+andon_status andon_equipment_tag(const andon_tags *tags,
+                                 andon_equipment equipment,
+                                 andon_str name,
+                                 andon_encoding encoding,
+                                 andon_tag_kind tag_kind,
+                                 andon_tag *tag);
+
+/** An `andon_tags_options` with its size set and all else zero, to be assigned from `ANDON_TAGS_OPTIONS_INIT`. */
+static inline andon_tags_options andon_tags_options_init(void) {
+    andon_tags_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_TAGS_OPTIONS_INIT andon_tags_options_init()
+
+/** An `andon_equipment_options` with its size set and all else zero, to be assigned from `ANDON_EQUIPMENT_OPTIONS_INIT`. */
+static inline andon_equipment_options andon_equipment_options_init(void) {
+    andon_equipment_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_EQUIPMENT_OPTIONS_INIT andon_equipment_options_init()
+
+/* ---- Tag writes, for real-time threads ------------------------------------------------------------------- */
+
+/** The value of an `andon_tag_write`; its kind says which member. */
+typedef union andon_tag_value {
+    /** Of `ANDON_KIND_BOOL`: false is 0, all else is true. */
+    uint8_t boolean;
+    /** Of `ANDON_KIND_I64` and `ANDON_KIND_STATUS`. */
+    int64_t i64;
+    /** Of `ANDON_KIND_F64`. */
+    double f64;
+    /** Of `ANDON_KIND_TEXT`. */
+    andon_str text;
+} andon_tag_value;
+
+/** One write of `andon_tags_update`. Its size is fixed for ever. */
+typedef struct andon_tag_write {
+    /** Which tag; of `ANDON_KIND_STATUS` only its equipment counts. */
+    andon_tag tag;
+    /** What `value` holds: one of `ANDON_KIND_*`. */
+    andon_tag_kind kind;
+    /** The value. */
+    union andon_tag_value value;
+} andon_tag_write;
+
+/** What equipment is doing, where the host knows better than its tags tell: one of `ANDON_EQUIPMENT_*`. */
+typedef int32_t andon_equipment_status;
+
+/** As its tags tell. The default. */
+#define ANDON_EQUIPMENT_BY_TAGS 0
+/** At work. */
+#define ANDON_EQUIPMENT_RUNNING 1
+/** Ready. */
+#define ANDON_EQUIPMENT_IDLE 2
+/** Stopped. */
+#define ANDON_EQUIPMENT_STOPPED 3
+/** At fault. */
+#define ANDON_EQUIPMENT_ERROR 4
+/** Nothing is known of it. */
+#define ANDON_EQUIPMENT_DISCONNECTED 5
+
+/**
+ * Writes one tag of kind `ANDON_KIND_BOOL`; the equipment's other tags keep their values.
+ *
+ * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BUSY`, `UNKNOWN_EQUIPMENT`, `UNKNOWN_TAG`, `WRONG_KIND`.
+ */
+andon_status andon_tag_set_bool(const andon_tags *tags,
+                                andon_tag tag,
+                                bool value);
+
+/** Writes one tag of kind `ANDON_KIND_I64`. All else as `andon_tag_set_bool`. */
+andon_status andon_tag_set_i64(const andon_tags *tags, andon_tag tag, int64_t value);
+
+/** Writes one tag of kind `ANDON_KIND_F64`. What is not finite becomes no value, and is counted. All else as `andon_tag_set_bool`. */
+andon_status andon_tag_set_f64(const andon_tags *tags,
+                               andon_tag tag,
+                               double value);
+
+/** Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`; besides `BAD_UTF8` and `TEXT_TOO_LONG`. `value` is copied. */
+andon_status andon_tag_set_text(const andon_tags *tags,
+                                andon_tag tag,
+                                andon_str value);
+
+/** As `andon_tag_set_bool`, of a value that is from `time_ms`, which is shown as the equipment's last update until its next write. */
+andon_status andon_tag_set_bool_at(const andon_tags *tags,
+                                   int64_t time_ms,
+                                   andon_tag tag,
+                                   bool value);
+
+/** As `andon_tag_set_i64`, of a value that is from `time_ms`. */
+andon_status andon_tag_set_i64_at(const andon_tags *tags, int64_t time_ms, andon_tag tag, int64_t value);
+
+/** As `andon_tag_set_f64`, of a value that is from `time_ms`. */
+andon_status andon_tag_set_f64_at(const andon_tags *tags, int64_t time_ms, andon_tag tag, double value);
+
+/** As `andon_tag_set_text`, of a value that is from `time_ms`. */
+andon_status andon_tag_set_text_at(const andon_tags *tags, int64_t time_ms, andon_tag tag, andon_str value);
+
+/**
+ * Writes up to 128 times to one equipment, as one: no client sees some of it without the rest. Of two writes of one tag the later counts. A fault in one, and nothing is written.
+ *
+ * Threads: any, one writer for each equipment. Blocking: never. Ownership: copied. Real-time: yes.
+ * Errors, by status alone: as the single writes; besides `OTHER_EQUIPMENT`, `TOO_MANY_WRITES`, `BAD_ARGUMENT` for a kind that is none.
+ */
+andon_status andon_tags_update(const andon_tags *tags,
+                               andon_equipment equipment,
+                               const andon_tag_write *writes,
+                               size_t count);
+
+/** As `andon_tags_update`, of values that are from `time_ms`, which is shown as the equipment's last update until its next write. */
+andon_status andon_tags_update_at(const andon_tags *tags,
+                                  int64_t time_ms,
+                                  andon_equipment equipment,
+                                  const andon_tag_write *writes,
+                                  size_t count);
+
+/**
+ * Says what equipment is doing, where the host knows better than its tags tell: one of `ANDON_EQUIPMENT_*`.
+ *
+ * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT`, `BUSY`, `UNKNOWN_EQUIPMENT`.
+ */
+andon_status andon_tags_set_status(const andon_tags *tags,
+                                   andon_equipment equipment,
+                                   andon_equipment_status status);
+
+/**
+ * Changes nothing, and proves that the host is alive.
+ *
+ * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BUSY`, `UNKNOWN_EQUIPMENT`.
+ */
+andon_status andon_tags_touch(const andon_tags *tags,
+                              andon_equipment equipment);
+
+/**
+ * Says that the host has lost the source of its values, a fieldbus for example. Clients are told; equipment is shown as it was written.
+ *
+ * Threads: any. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_tags_source_lost(const andon_tags *tags);
+
+/** Says that the source is back. All else as `andon_tags_source_lost`. */
+andon_status andon_tags_source_back(const andon_tags *tags);
+
+/* ---- Topics ---------------------------------------------------------------------------------------------- */
+
+/** What matters about a topic: one of `ANDON_TOPIC_*`. */
+typedef int32_t andon_topic_class;
+
+/** What befalls a client that lags: one of `ANDON_LAG_*`. */
+typedef int32_t andon_lag;
+
+/** What a newcomer gets first: one of `ANDON_SNAPSHOT_*`. */
+typedef int32_t andon_snapshot_source;
+
+/** What a topic is. */
+typedef struct andon_topic_options {
+    /** Set by `ANDON_TOPIC_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** One of `ANDON_TOPIC_*`. Must be set. */
+    andon_topic_class topic_class;
+    /** One of `ANDON_LAG_*`. */
+    andon_lag lag;
+    /** One of `ANDON_SNAPSHOT_*`. */
+    andon_snapshot_source snapshot;
+    /** What slow clients have not taken yet; a quarter of it is the largest message. Default 1 MiB, at least 64 KiB. */
+    size_t log_bytes;
+} andon_topic_options;
+
+/** What is true now: a newcomer gets the newest value, a slow client is led to it. */
+#define ANDON_TOPIC_STATE 1
+/** What happened: a client that is too slow for it is closed with 1013. */
+#define ANDON_TOPIC_STREAM 2
+/** As the topic's class says. */
+#define ANDON_LAG_DEFAULT 0
+/** It is led to the newest snapshot. */
+#define ANDON_LAG_CONFLATE 1
+/** It goes on with the newest message. */
+#define ANDON_LAG_SKIP 2
+/** It is closed with 1013. */
+#define ANDON_LAG_DISCONNECT 3
+/** As the topic's class says: the last message of a state, nothing of a stream. */
+#define ANDON_SNAPSHOT_DEFAULT 0
+/** Nothing. */
+#define ANDON_SNAPSHOT_NONE 1
+/** The last message. */
+#define ANDON_SNAPSHOT_LAST 2
+/** The latest of every key. */
+#define ANDON_SNAPSHOT_KEYED 3
+/** What the contract's `snapshot` says. Only for topics that a contract declares. */
+#define ANDON_SNAPSHOT_CONTRACT 4
+
+/**
+ * Declares a topic that the host publishes to, and that contracts find by its name.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what contradicts itself is told by the start.
+ */
+andon_status andon_config_topic(andon_config *config,
+                                andon_str name,
+                                const andon_topic_options *options);
+
+/**
+ * The topic of this name that was declared in the configuration.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_server_topic(const andon_server *server,
+                                andon_str name,
+                                andon_topic *topic);
+
+/**
+ * Publishes a message to every subscriber of a topic. The newest value of a state topic is always taken, however busy the loop is: it replaces one that the loop has not come to. Entries of a stream are
+ * queued, or refused as `FULL`.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `FULL`, `STOPPED`, `REFUSED` when it is too large.
+ */
+andon_status andon_server_publish(const andon_server *server,
+                                  andon_topic topic,
+                                  andon_message_kind kind,
+                                  andon_bytes message);
+
+/** Publishes the newest value of one key of a topic with `ANDON_SNAPSHOT_KEYED`: newcomers get the latest of every key. All else as `andon_server_publish`. */
+andon_status andon_server_publish_key(const andon_server *server,
+                                      andon_topic topic,
+                                      andon_str key,
+                                      andon_message_kind kind,
+                                      andon_bytes message);
+
+/**
+ * Forgets a key: newcomers do not hear of it any more. Those who are there are not told.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
+ */
+andon_status andon_server_forget_key(const andon_server *server,
+                                     andon_topic topic,
+                                     andon_str key);
+
+/** An `andon_topic_options` with its size set and all else zero, to be assigned from `ANDON_TOPIC_OPTIONS_INIT`. */
+static inline andon_topic_options andon_topic_options_init(void) {
+    andon_topic_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_TOPIC_OPTIONS_INIT andon_topic_options_init()
+
+/* ---- Topic hub ------------------------------------------------------------------------------------------- */
+
+/** One topic of a hub. */
+typedef struct andon_hub_topic {
+    /** Lower case letters, digits, `_`, `-` and `.`, up to 64. */
+    andon_str name;
+    /** `ANDON_TOPIC_STATE` or `ANDON_TOPIC_STREAM`. */
+    andon_topic_class topic_class;
+    /** At most this many connections; 0: as the hub's `cap_per_topic`. */
+    size_t cap;
+} andon_hub_topic;
+
+/** What is published to one topic is published to another as well. */
+typedef struct andon_hub_mirror {
+    /** The topic that is published to. */
+    andon_str from;
+    /** The one that gets it as well, of `ANDON_TOPIC_STATE`. */
+    andon_str to;
+} andon_hub_mirror;
+
+/** Which topics are sent once more when nothing was published to them for a while: one of `ANDON_HUB_RESEND_*`. */
+typedef int32_t andon_hub_resend;
+
+/** What a topic hub is to be. Zero means the default. */
+typedef struct andon_hub_options {
+    /** Set by `ANDON_HUB_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Its topics, `topics_count` of them. Default: robots, tables, events, orders, status, systemlogs, customers, inventory and video_streams. */
+    const andon_hub_topic *topics;
+    /** How many there are. */
+    size_t topics_count;
+    /** Mirrors, `mirrors_count` of them. Default: none. */
+    const andon_hub_mirror *mirrors;
+    /** How many there are. */
+    size_t mirrors_count;
+    /** At most this many connections on each topic. Default 1,024. */
+    size_t cap_per_topic;
+    /** The log of each topic. Default 1 MiB. */
+    size_t log_bytes;
+    /** How often every client is pinged by a message; `ANDON_FOREVER`: never. Default 30,000. */
+    uint32_t ping_interval_ms;
+    /** After how long a topic with subscribers that nothing was published to is refreshed, see `ANDON_EVENT_HUB_REFRESH`; `ANDON_FOREVER`: never. Default 10,000. */
+    uint32_t poll_interval_ms;
+    /** One of `ANDON_HUB_RESEND_*`. */
+    andon_hub_resend resend;
+    /** Whether clients that are refused are let in and closed at once, rather than answered with 403. */
+    bool refuse_by_close;
+} andon_hub_options;
+
+/** Those of `ANDON_TOPIC_STATE`. The default. */
+#define ANDON_HUB_RESEND_STATE 0
+/** All: the last entry of a stream comes again, too. */
+#define ANDON_HUB_RESEND_ALL 1
+/** None; the host is asked to refresh them all the same. */
+#define ANDON_HUB_RESEND_NONE 2
+
+/**
+ * Mounts a topic hub at a path with one parameter, such as "/ws/{topic}". A server has one at most. `options` and `mount` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what contradicts itself is told by the start.
+ */
+andon_status andon_config_hub(andon_config *config,
+                              andon_str pattern,
+                              const andon_hub_options *options,
+                              const andon_mount_options *mount);
+
+/**
+ * Publishes JSON to everyone on a topic of the hub, and to those who come later until the next one. An empty `key` is the topic itself; else who comes later gets the latest of every key.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_JSON` with line and column, `NOT_FOUND` with the topics there are, `FULL` of a stream only, `STOPPED`, `REFUSED`.
+ */
+andon_status andon_hub_publish(const andon_server *server,
+                               andon_str topic,
+                               andon_str key,
+                               andon_str json);
+
+/**
+ * Forgets a key: who comes later does not hear of it. Those who are there are not told.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_hub_publish`.
+ */
+andon_status andon_hub_forget(const andon_server *server, andon_str topic, andon_str key);
+
+/** An `andon_hub_options` with its size set and all else zero, to be assigned from `ANDON_HUB_OPTIONS_INIT`. */
+static inline andon_hub_options andon_hub_options_init(void) {
+    andon_hub_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_HUB_OPTIONS_INIT andon_hub_options_init()
+
+/* ---- Equipment monitor ----------------------------------------------------------------------------------- */
+
+/** How an equipment monitor behaves. Zero means the default. */
+typedef struct andon_monitor_options {
+    /** Set by `ANDON_MONITOR_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** How often everyone who asks for nothing else gets everything. Default 1,000, at least 10. */
+    uint32_t period_ms;
+    /** Sends changes as they are seen to clients of `mode=changes` that name no rate, at most once in this time. Default: they get them each period. */
+    uint32_t on_change_ms;
+    /** How often the table is looked at for `on_change_ms`. Default 2. */
+    uint32_t scan_every_ms;
+    /** Different views at once; whoever asks for one more gets 503. Default and most: 64. */
+    size_t views;
+} andon_monitor_options;
+
+/**
+ * Mounts a tag table at a path, such as "/ws/monitor". The same table may be mounted at several. `options` and `mount` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: copied; the table stays the caller's. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a pattern that cannot be is told by the start.
+ */
+andon_status andon_config_monitor(andon_config *config,
+                                  andon_str pattern,
+                                  const andon_tags *tags,
+                                  const andon_monitor_options *options,
+                                  const andon_mount_options *mount);
+
+/** An `andon_monitor_options` with its size set and all else zero, to be assigned from `ANDON_MONITOR_OPTIONS_INIT`. */
+static inline andon_monitor_options andon_monitor_options_init(void) {
+    andon_monitor_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_MONITOR_OPTIONS_INIT andon_monitor_options_init()
+
+/* ---- Requests -------------------------------------------------------------------------------------------- */
+
+/**
+ * The method, such as "GET"; empty for NULL.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
+ */
+andon_str andon_request_method(const andon_request *request);
+
+/**
+ * The path as sent, without the query.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
+ */
+andon_str andon_request_path(const andon_request *request);
+
+/**
+ * The client's address and port.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
+ */
+andon_str andon_request_peer(const andon_request *request);
+
+/**
+ * Who asks: the subject of its identity; empty when anonymous.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
+ */
+andon_str andon_request_subject(const andon_request *request);
+
+/**
+ * The name of who asks, for people; empty when anonymous.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
+ */
+andon_str andon_request_name(const andon_request *request);
+
+/**
+ * The subprotocol that was agreed on; empty when none was.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
+ */
+andon_str andon_request_subprotocol(const andon_request *request);
+
+/**
+ * What a parameter of the pattern matched, decoded: "code" of "/ws/sessions/{code}".
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_request_param(const andon_request *request, andon_str name, andon_str *value);
+
+/**
+ * The first value of a key of the query, decoded.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_request_query(const andon_request *request, andon_str name, andon_str *value);
+
+/**
+ * The first value of a header, whatever the case of its name.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_request_header(const andon_request *request, andon_str name, andon_str *value);
+
+/**
+ * The cookie of exactly this name.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_request_cookie(const andon_request *request, andon_str name, andon_str *value);
+
+/* ---- Answers and routes ---------------------------------------------------------------------------------- */
+
+/** What the source of a streamed answer says: one of `ANDON_PULLED_*`. */
+typedef int32_t andon_pulled;
+
+/** The source of a streamed answer. */
+typedef struct andon_stream {
+    /** Set by `ANDON_STREAM_INIT`. */
+    size_t struct_size;
+    /** For `pull` and `drop`. */
+    void *context;
+    /** Appends up to about `room` bytes, by `andon_buffer_append`, and gives one of `ANDON_PULLED_*`. On the server's thread; it must not wait. */
+    andon_pulled (*pull)(void *context, size_t room, andon_buffer *out);
+    /** Called when `context` is not used any more. May be NULL. */
+    void (*drop)(void *context);
+} andon_stream;
+
+/** What a route is made of. */
+typedef struct andon_route {
+    /** Set by `ANDON_ROUTE_INIT`. */
+    size_t struct_size;
+    /** For `handle` and `drop`. */
+    void *context;
+    /** Answers a request with its whole body: gives an answer, which is taken over, or NULL, and calls `andon_server_answer` for `conn` later, from any thread. On the server's thread; it must not wait. */
+    andon_response *(*handle)(void *context, andon_conn conn, const andon_request *request, andon_bytes body);
+    /** Called when `context` is not used any more. May be NULL. */
+    void (*drop)(void *context);
+} andon_route;
+
+/** There may be more right away. */
+#define ANDON_PULLED_MORE 1
+/** Nothing for now: asked again after `andon_server_resume`. */
+#define ANDON_PULLED_WAIT 2
+/** That was all. */
+#define ANDON_PULLED_END 3
+/** The source failed: the answer is cut short, so that the client can tell. */
+#define ANDON_PULLED_ABORT 4
+
+/**
+ * Makes an answer without headers or body. The status is 200 to 599.
+ *
+ * Threads: any. Blocking: never. Ownership: the caller's, until it is given or freed. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_ARGUMENT`.
+ */
+andon_status andon_response_new(uint16_t status,
+                                andon_response **response);
+
+/**
+ * Adds a header. The server writes `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` itself.
+ *
+ * Threads: one. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_HEADER`.
+ */
+andon_status andon_response_header(andon_response *response,
+                                   andon_str name,
+                                   andon_str value);
+
+/**
+ * Sets the body, and the header `Content-Type`.
+ *
+ * Threads: one. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_HEADER`.
+ */
+andon_status andon_response_body(andon_response *response,
+                                 andon_str content_type,
+                                 andon_bytes body);
+
+/**
+ * Sets a body that is made while it is sent, at the client's pace, and the header `Content-Type`.
+ *
+ * Threads: one. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_HEADER`.
+ */
+andon_status andon_response_stream(andon_response *response,
+                                   andon_str content_type,
+                                   const andon_stream *stream);
+
+/**
+ * Frees an answer that was not given to the library. NULL is nothing to be freed.
+ *
+ * Threads: one. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was none.
+ */
+void andon_response_free(andon_response *response);
+
+/**
+ * Adds to what the source of a streamed answer has. Only from within `pull`.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_buffer_append(andon_buffer *buffer, andon_bytes bytes);
+
+/**
+ * Serves requests of one method, such as "GET", to a path pattern, such as "/api/robots/{id}". HEAD is answered from GET, OPTIONS by itself.
+ *
+ * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a pattern that cannot be is told by the start.
+ */
+andon_status andon_config_route(andon_config *config,
+                                andon_str method,
+                                andon_str pattern,
+                                const andon_route *route);
+
+/** An `andon_stream` with its size set and all else zero, to be assigned from `ANDON_STREAM_INIT`. */
+static inline andon_stream andon_stream_init(void) {
+    andon_stream made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_STREAM_INIT andon_stream_init()
+
+/** An `andon_route` with its size set and all else zero, to be assigned from `ANDON_ROUTE_INIT`. */
+static inline andon_route andon_route_init(void) {
+    andon_route made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_ROUTE_INIT andon_route_init()
+
+/* ---- Those who wait for the host ------------------------------------------------------------------------- */
+
+/**
+ * Lets in a client that waits for the host, told of by `ANDON_EVENT_ASKED`, as someone known by `subject`, or anonymously if that is empty. `name` is for people and may be empty. One that comes too late misses,
+ * and is counted.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
+ */
+andon_status andon_server_let_in(const andon_server *server,
+                                 andon_conn conn,
+                                 andon_str subject,
+                                 andon_str name);
+
+/**
+ * Refuses a client that waits for the host, with an answer; 403 is the usual one.
+ *
+ * Threads: any. Blocking: never. Ownership: the answer is taken over, whatever the outcome. Real-time: no. Errors: as `andon_server_let_in`.
+ */
+andon_status andon_server_refuse(const andon_server *server,
+                                 andon_conn conn,
+                                 andon_response *response);
+
+/**
+ * Answers a request whose route gave no answer at once. One that comes too late misses, and is counted.
+ *
+ * Threads: any. Blocking: never. Ownership: the answer is taken over, whatever the outcome. Real-time: no. Errors: as `andon_server_let_in`.
+ */
+andon_status andon_server_answer(const andon_server *server,
+                                 andon_conn conn,
+                                 andon_response *response);
+
+/**
+ * The source of a streamed answer has more: it is pulled again.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `FULL`, `STOPPED`.
+ */
+andon_status andon_server_resume(const andon_server *server, andon_conn conn);
+
+/* ---- Contracts of the host's own ------------------------------------------------------------------------- */
+
+/** The callbacks of a contract. Only `message` is needed. All run on the server's thread, one at a time, and must not wait. What they are given lives until they return. */
+typedef struct andon_contract {
+    /** Set by `ANDON_CONTRACT_INIT`. */
+    size_t struct_size;
+    /** The first argument of each. */
+    void *context;
+    /** The server starts, before any client: declare topics, arm the deadline. */
+    void (*start)(void *context, andon_effects *effects, const andon_setup *setup);
+    /** A client asks to be let in: NULL lets it in, an answer refuses it and is taken over. Nothing can be sent to it yet. */
+    andon_response *(*admit)(void *context, andon_effects *effects, andon_conn conn, const andon_request *request);
+    /** The WebSocket is open. */
+    void (*opened)(void *context, andon_effects *effects, andon_conn conn, const andon_request *request);
+    /** A message arrived. */
+    void (*message)(void *context,
+                    andon_effects *effects,
+                    andon_conn conn,
+                    andon_message_kind kind,
+                    andon_bytes message);
+    /** The connection is over: exactly once for each that was opened. */
+    void (*closed)(void *context, andon_effects *effects, andon_conn conn, andon_close_cause cause, uint16_t code);
+    /** The host sent a command, by `andon_server_command`. */
+    void (*command)(void *context, andon_effects *effects, uint64_t code, andon_bytes data);
+    /** The deadline set by `andon_effects_arm` may have passed. */
+    void (*deadline)(void *context, andon_effects *effects);
+    /** Somebody needs to know how things stand in a topic declared with `ANDON_SNAPSHOT_CONTRACT`: a newcomer, or a client that was too slow. */
+    void (*snapshot)(void *context, andon_snapshot *out, andon_topic topic, bool newcomer);
+    /** The server stops: a last word to the clients. */
+    void (*shutdown)(void *context, andon_effects *effects);
+    /** Called when `context` is not used any more. May be NULL. */
+    void (*drop)(void *context);
+} andon_contract;
+
+/**
+ * Mounts a contract at a path pattern, such as "/ws/cells/{code}". `mount` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a pattern that cannot be is told by the start.
+ */
+andon_status andon_config_contract(andon_config *config,
+                                   andon_str pattern,
+                                   const andon_contract *contract,
+                                   const andon_mount_options *mount);
+
+/**
+ * Gives a contract of the host's own a command, for its `command`: a number and bytes that mean what the two agree on.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `FULL`, `STOPPED`. For a mount that is not there, or no contract of the host's: counted, and no error.
+ */
+andon_status andon_server_command(const andon_server *server,
+                                  andon_mount mount,
+                                  uint64_t code,
+                                  andon_bytes data);
+
+/**
+ * The mount that starts.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `ANDON_MOUNT_NONE` for NULL.
+ */
+andon_mount andon_setup_mount(const andon_setup *setup);
+
+/**
+ * The topic of this name that was declared by `andon_config_topic`.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_setup_topic(const andon_setup *setup, andon_str name, andon_topic *topic);
+
+/**
+ * The time at which the callback runs, in nanoseconds of the monotonic clock that `andon_effects_arm` speaks of.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: 0 for NULL.
+ */
+uint64_t andon_effects_now(const andon_effects *effects);
+
+/**
+ * The same on the wall clock, in milliseconds since 1970.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: 0 for NULL.
+ */
+int64_t andon_effects_time_ms(const andon_effects *effects);
+
+/**
+ * Sends one message to one client, in order with everything else it gets.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+ */
+andon_status andon_effects_send(andon_effects *effects,
+                                andon_conn conn,
+                                andon_message_kind kind,
+                                andon_bytes message);
+
+/**
+ * Publishes a message to every subscriber of a topic. It is encoded once, however many there are.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+ */
+andon_status andon_effects_publish(andon_effects *effects,
+                                   andon_topic topic,
+                                   andon_message_kind kind,
+                                   andon_bytes message);
+
+/** Publishes the newest value of one key of a topic with `ANDON_SNAPSHOT_KEYED`. All else as `andon_effects_publish`. */
+andon_status andon_effects_publish_key(andon_effects *effects,
+                                       andon_topic topic,
+                                       andon_str key,
+                                       andon_message_kind kind,
+                                       andon_bytes message);
+
+/** Publishes a message that is never taken for the topic's newest value: a ping, a remark. All else as `andon_effects_publish`. */
+andon_status andon_effects_notice(andon_effects *effects,
+                                  andon_topic topic,
+                                  andon_message_kind kind,
+                                  andon_bytes message);
+
+/**
+ * Subscribes a client, beginning with the topic's snapshot if it has one. Twice is once.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_effects_subscribe(andon_effects *effects, andon_conn conn, andon_topic topic);
+
+/**
+ * Ends a subscription.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_effects_unsubscribe(andon_effects *effects, andon_conn conn, andon_topic topic);
+
+/**
+ * Closes a client, after everything that was sent and published to it before.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent.
+ */
+andon_status andon_effects_close(andon_effects *effects,
+                                 andon_conn conn,
+                                 uint16_t code,
+                                 andon_str reason);
+
+/**
+ * Tells the host something, as an `ANDON_EVENT_CONTRACT`. `event_class` is one of `ANDON_CLASS_*`; `key` says which earlier one an `ANDON_CLASS_STATE` replaces; `about` is the connection it is about, or NULL.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+ */
+andon_status andon_effects_event(andon_effects *effects,
+                                 andon_event_class event_class,
+                                 uint64_t key,
+                                 const andon_conn *about,
+                                 andon_message_kind kind,
+                                 andon_bytes body);
+
+/**
+ * Asks for a call of `deadline` in so many milliseconds; `ANDON_FOREVER` asks for none. A contract has one deadline: the last word counts.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_effects_arm(andon_effects *effects,
+                               uint32_t after_ms);
+
+/**
+ * Declares a topic of the contract's own. The name is for people and logs.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `BAD_TOPIC` with the reason.
+ */
+andon_status andon_effects_declare(andon_effects *effects,
+                                   andon_str name,
+                                   const andon_topic_options *options,
+                                   andon_topic *topic);
+
+/**
+ * Ends a topic and every subscription to it.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_effects_retire(andon_effects *effects, andon_topic topic);
+
+/**
+ * Adds a message to a snapshot.
+ *
+ * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+ */
+andon_status andon_snapshot_add(andon_snapshot *snapshot,
+                                andon_message_kind kind,
+                                andon_bytes message);
+
+/** An `andon_contract` with its size set and all else zero, to be assigned from `ANDON_CONTRACT_INIT`. */
+static inline andon_contract andon_contract_init(void) {
+    andon_contract made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_CONTRACT_INIT andon_contract_init()
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ANDON_H */

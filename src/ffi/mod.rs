@@ -1,0 +1,38 @@
+//! Floor 7: the C interface: each call a thin translation to the host's API, which no panic leaves. All raw pointers live here.
+//!
+//! `docs/c-api.md` is what holds for all of it; a file here is one C object, and the comments of what is `pub` go into `include/andon.h`, so they speak of C.
+#![allow(unsafe_code, reason = "C speaks in raw pointers")]
+#![allow(non_camel_case_types, reason = "the names are those of C")]
+#![allow(unreachable_pub, reason = "public is what goes into the header")]
+#![allow(missing_debug_implementations, reason = "C prints nothing by itself")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the comments are the header's; docs/c-api.md says what pointers must be"
+)]
+
+mod callback;
+mod config;
+mod contract;
+mod encoding;
+mod error;
+mod event;
+mod fault;
+mod fork;
+mod guard;
+#[cfg(feature = "contracts")]
+mod hub;
+mod inbox;
+#[cfg(feature = "contracts")]
+mod monitor;
+mod object;
+mod options;
+mod request;
+mod response;
+mod server;
+mod status;
+mod tag;
+mod tags;
+mod topic;
+mod types;
+mod version;
+mod waiting;

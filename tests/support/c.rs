@@ -1,0 +1,98 @@
+//! C programs against the libraries that cargo has built.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// How a program is linked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    Shared,
+    Static,
+}
+
+/// The folder of this package.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The header that the build has made.
+pub(crate) fn made_header() -> String {
+    fs::read_to_string(Path::new(env!("OUT_DIR")).join("andon.h")).expect("the build has made the header")
+}
+
+/// Where cargo puts the libraries.
+pub(crate) fn libraries() -> PathBuf {
+    let test = env::current_exe().expect("a test knows where it is");
+    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    for file in ["libandon.so", "libandon.a"] {
+        assert!(folder.join(file).exists(), "cargo has built no {file} in {}", folder.display());
+    }
+    folder.to_owned()
+}
+
+/// Whether this compiler is there; says what is missing otherwise, and fails where everything should be there.
+pub(crate) fn has(compiler: &str) -> bool {
+    let ran = Command::new(compiler).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if ran.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    assert!(env::var_os("CI").is_none(), "no compiler {compiler}: install one (Debian: build-essential)");
+    println!("skipped, since there is no compiler {compiler} (Debian: build-essential)");
+    false
+}
+
+#[track_caller]
+pub(crate) fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?} does not run: {error}"));
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success(), "{command:?}: {}\n{}{}", output.status, text[0], text[1]);
+    output
+}
+
+/// Compiles a program, of `tests/c` or `examples`, against the committed header.
+#[track_caller]
+pub(crate) fn build(source: &str, link: Link, flags: &[&str]) -> PathBuf {
+    let source = root().join(source);
+    let is_cpp = source.extension().is_some_and(|extension| extension == "cpp");
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
+    fs::create_dir_all(&out).expect("a folder for programs can be made");
+    let name = source.file_stem().expect("a source has a name").to_string_lossy();
+    let kind = if link == Link::Static { "static" } else { "shared" };
+    let binary = out.join(format!("{name}-{kind}"));
+    let libraries = libraries();
+    let mut command = Command::new(if is_cpp { "c++" } else { "cc" });
+    command
+        .args([if is_cpp { "-std=c++17" } else { "-std=c11" }, "-D_GNU_SOURCE", "-O1", "-g"])
+        .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread"])
+        .args(flags)
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(&source)
+        .arg("-o")
+        .arg(&binary);
+    match link {
+        Link::Shared => {
+            command.arg("-L").arg(&libraries).arg("-landon");
+            command.arg(format!("-Wl,-rpath,{}", libraries.display()));
+        }
+        Link::Static => {
+            command.arg(libraries.join("libandon.a"));
+        }
+    }
+    succeed(command.args(["-lm", "-ldl"]));
+    binary
+}
+
+/// Compiles and runs a program, which ends with 0 if all is well.
+#[track_caller]
+pub(crate) fn run(source: &str, link: Link) -> Option<String> {
+    if !has("cc") {
+        return None;
+    }
+    let output = succeed(&mut Command::new(build(source, link, &[])));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
