@@ -6,6 +6,7 @@
 mod c;
 
 use c::{Link, run};
+use std::process::Command;
 
 #[test]
 fn a_server_lives_and_ends() {
@@ -30,4 +31,33 @@ fn topics_are_published_to() {
 #[test]
 fn contracts_routes_and_decisions_are_the_hosts() {
     run("tests/c/contract.c", Link::Shared);
+}
+
+#[test]
+fn every_mistake_has_its_status() {
+    run("tests/c/errors.c", Link::Shared);
+}
+
+#[test]
+fn many_threads_share_a_server_whose_clients_vanish() {
+    run("tests/c/threads.c", Link::Shared);
+}
+
+#[test]
+fn every_end_is_defined() {
+    if !c::has("cc") {
+        return;
+    }
+    let program = c::build("tests/c/ends.c", Link::Shared, &[]);
+    for (end, says) in [
+        ("after_a_stop", ""),
+        ("in_a_child", ""),
+        ("without_a_stop", ""),
+        ("at_exit", "stopped at exit\n"),
+        ("abandoned", ""),
+        ("from_a_callback", ""),
+    ] {
+        let output = c::succeed(Command::new(&program).arg(end));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), says, "{end}");
+    }
 }
