@@ -61,3 +61,24 @@ fn every_end_is_defined() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), says, "{end}");
     }
 }
+
+#[test]
+fn writes_are_for_real_time_threads() {
+    if c::has("cc") {
+        // Bound at the start, so that the first call of a function asks the loader for nothing.
+        c::succeed(&mut Command::new(c::build(
+            "tests/c/realtime.c",
+            Link::Shared,
+            &["-Wl,-z,now", "-fno-builtin"],
+        )));
+    }
+}
+
+/// The program that times writes works; what it finds is for people.
+#[test]
+fn writes_can_be_timed() {
+    if c::has("cc") {
+        let output = c::succeed(Command::new(c::build("tests/c/timing.c", Link::Shared, &[])).arg("20000"));
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
