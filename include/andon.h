@@ -1799,6 +1799,54 @@ static inline andon_contract andon_contract_init(void) {
 }
 #define ANDON_CONTRACT_INIT andon_contract_init()
 
+/* ---- Logging --------------------------------------------------------------------------------------------- */
+
+/** How much a word matters: one of `ANDON_LOG_*`. */
+typedef int32_t andon_log_level;
+
+/** Where a server's words go. */
+typedef struct andon_log_options {
+    /** Set by `ANDON_LOG_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** One of `ANDON_LOG_*`: that level, and those that matter more. Default `ANDON_LOG_WARN`. */
+    andon_log_level level;
+    /** For `write` and `drop`. */
+    void *context;
+    /** Called for each word: mostly on the server's thread, sometimes on threads that call the library, also at once. It must not wait; what the library is asked to say from within is not said. */
+    void (*write)(void *context, andon_log_level level, andon_str message);
+    /** Called when `context` is not used any more: when the server was freed and its thread has ended. May be NULL. */
+    void (*drop)(void *context);
+} andon_log_options;
+
+/** Something is lost or broken. */
+#define ANDON_LOG_ERROR 1
+/** Something is not as it should be. */
+#define ANDON_LOG_WARN 2
+/** Good to know. */
+#define ANDON_LOG_INFO 3
+/** For those who look for a fault. */
+#define ANDON_LOG_DEBUG 4
+/** Everything. */
+#define ANDON_LOG_TRACE 5
+
+/**
+ * Gives the server's words to a callback. Without this nothing is said.
+ *
+ * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
+ * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_ARGUMENT`, `SPENT`, `LOGGER_TAKEN`.
+ */
+andon_status andon_config_log(andon_config *config,
+                              const andon_log_options *options);
+
+/** An `andon_log_options` with its size set and all else zero, to be assigned from `ANDON_LOG_OPTIONS_INIT`. */
+static inline andon_log_options andon_log_options_init(void) {
+    andon_log_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_LOG_OPTIONS_INIT andon_log_options_init()
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

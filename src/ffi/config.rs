@@ -6,6 +6,7 @@ use super::{
     guard::{Outcome, enter},
     object::{Head, Object, give, look, put, take_back},
     options::{self, Options},
+    sink::{Sink, speak_to},
     status::{ANDON_STATUS_SPENT, andon_status},
     types::{ANDON_FOREVER, andon_str, array},
 };
@@ -20,7 +21,7 @@ use crate::{
 use core::ffi::c_void;
 use std::{
     mem,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -32,10 +33,35 @@ pub struct andon_config {
 }
 
 enum State {
-    Open(Box<Builder>),
+    Open(Box<Draft>),
     /// Checked: nothing can be changed any more.
-    Built(Box<Config>),
+    Built(Box<Config>, Option<Arc<Sink>>),
     Spent,
+}
+
+/// What is collected.
+struct Draft {
+    builder: Builder,
+    on_start: Option<Hook>,
+    sink: Option<Arc<Sink>>,
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+impl Draft {
+    fn build(self) -> Result<(Config, Option<Arc<Sink>>), Fault> {
+        let Self { mut builder, on_start, sink } = self;
+        if on_start.is_some() || sink.is_some() {
+            let sink = sink.clone();
+            builder = builder.on_thread_start(move || {
+                speak_to(sink);
+                if let Some(on_start) = on_start {
+                    on_start();
+                }
+            });
+        }
+        Ok((builder.build()?, sink))
+    }
 }
 
 impl Object for andon_config {
@@ -182,7 +208,11 @@ unsafe impl Options for andon_thread_options {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_config_new(config: *mut *mut andon_config) -> andon_status {
     enter(|| {
-        let state = Mutex::new(State::Open(Box::new(Server::builder())));
+        let state = Mutex::new(State::Open(Box::new(Draft {
+            builder: Server::builder(),
+            on_start: None,
+            sink: None,
+        })));
         // SAFETY: the caller's word, see docs/c-api.md.
         unsafe { give(|| Ok(andon_config { head: Head::of::<andon_config>(), state }), config) }
     })
@@ -341,23 +371,23 @@ pub unsafe extern "C" fn andon_config_thread(
             ANDON_POLICY_ROUND_ROBIN => SchedulingPolicy::RoundRobin(priority()?),
             other => return Err(bad(format!("{other} is no policy: give one of ANDON_POLICY_*"))),
         };
-        let set = |mut builder: Builder| {
-            builder = builder.thread_policy(policy);
+        let set = |mut draft: Draft| {
+            draft.builder = draft.builder.thread_policy(policy);
             if !name.is_empty() {
-                builder = builder.thread_name(name);
+                draft.builder = draft.builder.thread_name(name);
             }
             if !processors.is_empty() {
-                builder = builder.thread_affinity(processors);
+                draft.builder = draft.builder.thread_affinity(processors);
             }
             if let Some(on_start) = options.on_start {
                 let context = Context::new(options.context, options.drop);
                 // SAFETY: the host gave both for this.
-                builder = builder.on_thread_start(move || unsafe { on_start(context.get()) });
+                draft.on_start = Some(Box::new(move || unsafe { on_start(context.get()) }));
             }
-            builder
+            draft
         };
         // SAFETY: the caller's word.
-        unsafe { change(config, set) }
+        unsafe { change_draft(config, set) }
     })
 }
 
@@ -374,26 +404,27 @@ pub unsafe extern "C" fn andon_config_memory_ceiling(
         // SAFETY: the caller's word.
         let mut state = lock(unsafe { look(config) }?);
         if let State::Open(_) = *state {
-            let State::Open(builder) = mem::replace(&mut *state, State::Spent) else { return Err(spent()) };
-            *state = State::Built(Box::new(builder.build()?));
+            let State::Open(draft) = mem::replace(&mut *state, State::Spent) else { return Err(spent()) };
+            let (built, sink) = draft.build()?;
+            *state = State::Built(Box::new(built), sink);
         }
-        let State::Built(built) = &*state else { return Err(spent()) };
+        let State::Built(built, _) = &*state else { return Err(spent()) };
         // SAFETY: the caller's word.
         unsafe { put(bytes, "bytes", built.memory_ceiling()) }
     })
 }
 
-/// What the configuration was, to be started. Nothing is left in it.
+/// What the configuration was, to be started, and where its words go. Nothing is left in it.
 ///
 /// # Safety
 ///
 /// As [`look`].
-pub(super) unsafe fn take(config: *mut andon_config) -> Result<Config, Fault> {
+pub(super) unsafe fn take(config: *mut andon_config) -> Result<(Config, Option<Arc<Sink>>), Fault> {
     // SAFETY: the caller's word.
     let mut state = lock(unsafe { look(config) }?);
     match mem::replace(&mut *state, State::Spent) {
-        State::Open(builder) => Ok(builder.build()?),
-        State::Built(built) => Ok(*built),
+        State::Open(draft) => draft.build(),
+        State::Built(built, sink) => Ok((*built, sink)),
         State::Spent => Err(spent()),
     }
 }
@@ -405,10 +436,28 @@ pub(super) unsafe fn take(config: *mut andon_config) -> Result<Config, Fault> {
 /// As [`look`].
 pub(super) unsafe fn change(config: *mut andon_config, change: impl FnOnce(Builder) -> Builder) -> Outcome {
     // SAFETY: the caller's word.
+    unsafe { change_draft(config, |draft| Draft { builder: change(draft.builder), ..draft }) }
+}
+
+/// Has the server's words go to this sink.
+///
+/// # Safety
+///
+/// As [`look`].
+pub(super) unsafe fn log_to(config: *mut andon_config, sink: impl FnOnce() -> Arc<Sink>) -> Outcome {
+    // SAFETY: the caller's word.
+    unsafe { change_draft(config, |draft| Draft { sink: Some(sink()), ..draft }) }
+}
+
+/// # Safety
+///
+/// As [`look`].
+unsafe fn change_draft(config: *mut andon_config, change: impl FnOnce(Draft) -> Draft) -> Outcome {
+    // SAFETY: the caller's word.
     let mut state = lock(unsafe { look(config) }?);
     match mem::replace(&mut *state, State::Spent) {
-        State::Open(builder) => {
-            *state = State::Open(Box::new(change(*builder)));
+        State::Open(draft) => {
+            *state = State::Open(Box::new(change(*draft)));
             Ok(())
         }
         other => {

@@ -22,6 +22,7 @@ mod guard;
 #[cfg(feature = "contracts")]
 mod hub;
 mod inbox;
+mod logging;
 #[cfg(feature = "contracts")]
 mod monitor;
 mod object;
@@ -29,6 +30,7 @@ mod options;
 mod request;
 mod response;
 mod server;
+mod sink;
 mod status;
 mod tag;
 mod tags;

@@ -6,6 +6,7 @@ use super::{
     guard::{enter, enter_for},
     inbox::Inbox,
     object::{Head, Object, give, look, put, take_back},
+    sink::{Sink, speak_to},
     status::{ANDON_STATUS_NOT_FOUND, andon_status},
     types::{andon_bytes, andon_conn, andon_message_kind, andon_mount, andon_str},
 };
@@ -17,7 +18,10 @@ use crate::{
     },
 };
 use core::ffi::{CStr, c_char};
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// A server that runs, or has been stopped.
 pub struct andon_server {
@@ -25,6 +29,8 @@ pub struct andon_server {
     pub(super) handle: Handle,
     pub(super) inbox: Inbox,
     server: Server,
+    /// Freed last: the end is spoken of as well.
+    _sink: Option<Arc<Sink>>,
 }
 
 impl Object for andon_server {
@@ -58,8 +64,13 @@ pub unsafe extern "C" fn andon_server_start(
     enter(|| {
         let start = || {
             // SAFETY: the caller's word, see docs/c-api.md.
-            let mut server = unsafe { take(config) }?.start()?;
+            let (config, sink) = unsafe { take(config) }?;
+            let before = speak_to(sink.clone());
+            let started = config.start();
+            speak_to(before);
+            let mut server = started?;
             Ok(andon_server {
+                _sink: sink,
                 head: Head::of::<andon_server>(),
                 handle: server.handle(),
                 inbox: Inbox::new(server.events()),

@@ -126,6 +126,55 @@ static void nulls(andon_server *server, andon_tags *tags, andon_equipment equipm
     NULLED(andon_server_answer(NULL, conn, answer));
 }
 
+static volatile int said, dropped;
+
+static void write_log(void *context, andon_log_level level, andon_str message) {
+    CHECK(context == (void *)&said && level == ANDON_LOG_ERROR && message.data[message.length] == 0);
+    CHECK(strstr(message.data, "no andon_response"));
+    __atomic_fetch_add(&said, 1, __ATOMIC_SEQ_CST);
+}
+
+static void drop_log(void *context) {
+    (void)context;
+    __atomic_fetch_add(&dropped, 1, __ATOMIC_SEQ_CST);
+}
+
+static andon_response *no_answer(void *context, andon_conn conn, const andon_request *request, andon_bytes body) {
+    (void)conn; (void)request; (void)body;
+    return context;
+}
+
+/* A server's words come to its callback: here, that a route gave something else than an answer. */
+static void logs(void) {
+    andon_config *config = config_new(), *other;
+    andon_log_options options = ANDON_LOG_OPTIONS_INIT;
+    andon_route route = ANDON_ROUTE_INIT;
+    andon_server *server;
+    char head[1024];
+    int client;
+    STATUS(ANDON_STATUS_NULL_ARGUMENT, andon_config_log(config, &options));
+    STATUS(ANDON_STATUS_NULL_ARGUMENT, andon_config_log(NULL, NULL));
+    options.write = write_log;
+    options.context = (void *)&said;
+    options.drop = drop_log;
+    options.level = 9;
+    STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_config_log(config, &options));
+    options.level = ANDON_LOG_ERROR;
+    OK(andon_config_log(config, &options));
+    OK(andon_config_new(&other));
+    route.context = other;
+    route.handle = no_answer;
+    OK(andon_config_route(config, andon_text("GET"), andon_text("/no"), &route));
+    server = start(config);
+    client = tcp(andon_server_port(server, 0));
+    CHECK(ask(client, "GET", "/no", "", head, sizeof head) == 500);
+    CHECK(said == 1 && dropped == 0);
+    close(client);
+    andon_server_free(server);
+    CHECK(dropped == 1);
+    andon_config_free(other);
+}
+
 int main(void) {
     andon_equipment equipment;
     andon_tag tag[4];
@@ -223,6 +272,7 @@ int main(void) {
     STATUS(ANDON_STATUS_EVENTS_OFF, andon_server_next_event(second, 0, &event));
     STATUS(ANDON_STATUS_EVENTS_OFF, andon_server_event_fd(second, &fd));
     andon_server_free(second);
+    logs();
 
     andon_server_free(server);
     andon_tags_free(tags);
