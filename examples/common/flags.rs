@@ -1,4 +1,4 @@
-//! The flags of an example: `--listen`, `--help`, and whole numbers of its own.
+//! The flags of an example: `--listen`, `--help`, and whole numbers and words of its own.
 
 use std::{net::SocketAddr, ops::RangeInclusive};
 
@@ -8,6 +8,16 @@ pub(crate) struct Flags {
     what: &'static str,
     listen: &'static str,
     numbers: Vec<Number>,
+    words: Vec<Word>,
+}
+
+/// A flag for one of the words that it takes; for any if there are none.
+struct Word {
+    flag: &'static str,
+    form: &'static str,
+    meaning: &'static str,
+    takes: &'static [&'static str],
+    value: String,
 }
 
 struct Number {
@@ -22,12 +32,14 @@ pub(crate) struct Given {
     pub(crate) listen: Vec<String>,
     #[allow(dead_code, reason = "most examples take no number")]
     numbers: Vec<Number>,
+    #[allow(dead_code, reason = "most examples take no word")]
+    words: Vec<Word>,
 }
 
 impl Flags {
     /// Of the example `name`, which listens at `listen` unless told otherwise.
     pub(crate) fn new(name: &'static str, what: &'static str, listen: &'static str) -> Self {
-        Self { name, what, listen, numbers: Vec::new() }
+        Self { name, what, listen, numbers: Vec::new(), words: Vec::new() }
     }
 
     /// With a flag for a whole number.
@@ -40,6 +52,20 @@ impl Flags {
         range: RangeInclusive<u64>,
     ) -> Self {
         self.numbers.push(Number { flag, meaning, range, value: default });
+        self
+    }
+
+    /// With a flag for a word of the form `form`, one of those in `takes` unless there are none.
+    #[allow(dead_code, reason = "most examples take no word")]
+    pub(crate) fn word(
+        mut self,
+        flag: &'static str,
+        form: &'static str,
+        meaning: &'static str,
+        default: &'static str,
+        takes: &'static [&'static str],
+    ) -> Self {
+        self.words.push(Word { flag, form, meaning, takes, value: default.to_owned() });
         self
     }
 
@@ -68,13 +94,23 @@ impl Flags {
             let (least, most) = (range.start(), range.end());
             line(&format!("{flag} N"), &format!("{meaning} (default {value}; {least} to {most})"));
         }
+        for Word { flag, form, meaning, value, .. } in &self.words {
+            line(&format!("{flag} {form}"), &format!("{meaning} (default {value})"));
+        }
         help
     }
 
     /// `None`: help is asked for.
     fn parse(self, mut words: impl Iterator<Item = String>) -> Result<Option<Given>, String> {
-        let mut given = Given { listen: Vec::new(), numbers: self.numbers };
+        let mut given = Given { listen: Vec::new(), numbers: self.numbers, words: self.words };
         while let Some(flag) = words.next() {
+            if let Some(word) = given.words.iter_mut().find(|word| word.flag == flag) {
+                word.value = match words.next() {
+                    Some(value) if word.takes.is_empty() || word.takes.contains(&&*value) => value,
+                    _ => return Err(format!("{flag}: give {}", word.form)),
+                };
+                continue;
+            }
             let number = given.numbers.iter_mut().find(|number| number.flag == flag);
             match (flag.as_str(), number) {
                 ("--help" | "-h", _) => return Ok(None),
@@ -107,6 +143,13 @@ impl Flags {
 }
 
 impl Given {
+    /// The word of a flag.
+    #[allow(dead_code, reason = "most examples take no word")]
+    pub(crate) fn word(&self, flag: &str) -> &str {
+        let word = self.words.iter().find(|word| word.flag == flag);
+        &word.expect("only flags that the example declares are asked for").value
+    }
+
     /// The value of a flag.
     #[allow(dead_code, reason = "most examples take no number")]
     pub(crate) fn number(&self, flag: &str) -> u64 {

@@ -13,7 +13,8 @@
 //! | `/ws/ingest` | counts every text message, but answers the text `Q` with the count so far, over all connections, in decimal |
 //! | `/ws/echo` | sends the same text back |
 //!
-//! For `line` it is an equipment monitor instead (`examples/bench_line.rs`), at whatever path.
+//! For `line` it is an equipment monitor instead (`examples/bench_line.rs`), for `devices` the contract of device sessions
+//! (`examples/bench_sessions.rs`), at whatever path.
 //!
 //! A server may combine messages, or skip to the newest; skipped numbers are told as `missed`, never hidden.
 //!
@@ -30,6 +31,7 @@
 mod audience;
 mod churn;
 mod clients;
+mod devices;
 mod fanout;
 mod idle;
 mod ingest;
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Workload::Churn => churn::run(&options),
         Workload::Mixed => mixed::run(&options),
         Workload::Line => line::run(&options),
+        Workload::Devices => devices::run(&options),
     };
     match result {
         Ok(report) => {

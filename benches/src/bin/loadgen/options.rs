@@ -12,22 +12,24 @@ workloads
   idle      idle connections: server memory for each
   churn     connect, upgrade, close, as fast as possible
   line      watchers of an equipment monitor, which publishes on its own
+  devices   devices that stream samples under sessions, and one that presses START and STOP
   mixed     a paced fanout, and one client on /ws/echo that asks and waits meanwhile
 
 options (defaults)
-  --clients N         fanout, mixed 1000; ingest 100; line 50; pingpong 1; idle 10000; churn 64
+  --clients N         fanout, mixed 1000; ingest, devices 100; line 50; pingpong 1; idle 10000; churn 64
   --seconds S (5)     measured, after --warmup S (1)
   --pid PID           the server's: tells its processor time and memory
-  --size BYTES        fanout, mixed 5000; ingest 250; pingpong 100
-  --mode flood|paced  fanout (flood); mixed is always paced
-  --rate HZ (1)       publishes per second when paced
+  --size BYTES        fanout, mixed 5000; ingest 250; devices 160; pingpong 100
+  --mode flood|paced  fanout, devices (flood); mixed is always paced
+  --rate HZ (1)       publishes, or samples of all devices, per second when paced
   --window W (4)      publish requests outstanding in a flood
-  --batch B (1)       messages per publish request
+  --batch B (1)       messages per publish request; samples that a device sends at once
   --check             compare every byte of each fanned out message
   --stalled K (0)     fanout: so many further subscribers that never read
   --stalled-share S   mixed: this share of the clients never reads (0)
   --prime-mb M (0)    mixed: publish so much before measuring, to fill the sockets of those who never read
-  --ask-rate HZ (200) mixed: questions per second
+  --ask-rate HZ (200) mixed: questions per second; devices: presses of the button, 0 for none
+  --yardstick         devices: the same to a server that only counts on /ws/ingest and echoes on /ws/echo
   --spin              never sleep, so that the server's writes do not pay for waking this side";
 
 /// What is measured.
@@ -40,11 +42,20 @@ pub(crate) enum Workload {
     Churn,
     Mixed,
     Line,
+    Devices,
 }
 
 impl Workload {
-    const ALL: [Self; 7] =
-        [Self::Fanout, Self::Ingest, Self::Pingpong, Self::Idle, Self::Churn, Self::Mixed, Self::Line];
+    const ALL: [Self; 8] = [
+        Self::Fanout,
+        Self::Ingest,
+        Self::Pingpong,
+        Self::Idle,
+        Self::Churn,
+        Self::Mixed,
+        Self::Line,
+        Self::Devices,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -55,13 +66,14 @@ impl Workload {
             Self::Churn => "churn",
             Self::Mixed => "mixed",
             Self::Line => "line",
+            Self::Devices => "devices",
         }
     }
 
     fn clients(self) -> usize {
         match self {
             Self::Fanout | Self::Mixed => 1000,
-            Self::Ingest => 100,
+            Self::Ingest | Self::Devices => 100,
             Self::Line => 50,
             Self::Pingpong => 1,
             Self::Idle => 10_000,
@@ -72,6 +84,7 @@ impl Workload {
     fn size(self) -> usize {
         match self {
             Self::Ingest => 250,
+            Self::Devices => 160,
             Self::Pingpong => 100,
             _ => 5000,
         }
@@ -122,6 +135,7 @@ pub(crate) struct Options {
     pub(crate) stalled_share: f64,
     pub(crate) prime_mb: usize,
     pub(crate) ask_rate: f64,
+    pub(crate) yardstick: bool,
     pub(crate) spin: bool,
 }
 
@@ -146,11 +160,13 @@ impl Options {
             stalled_share: 0.0,
             prime_mb: 0,
             ask_rate: 200.0,
+            yardstick: false,
             spin: false,
         };
         while let Some(option) = words.next() {
             match option.as_str() {
                 "--check" => options.check = true,
+                "--yardstick" => options.yardstick = true,
                 "--spin" => options.spin = true,
                 _ => {
                     let value = words.next().ok_or_else(|| format!("{option} needs a value\n\n{USAGE}"))?;

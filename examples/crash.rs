@@ -1,0 +1,301 @@
+//! A crash test of the recorder: a server that records device sessions is killed (`kill -9`) in the midst of its work, again and again, and what its clients
+//! saw acknowledged is looked for in the file.
+//!
+//!     cargo run --release --example crash -- --cycles 200
+//!
+//! After each kill it must hold that
+//! - the file is whole (`PRAGMA integrity_check`), and a restart finds no session active in it;
+//! - every session whose end was acknowledged is there as `completed`, with every sample that was sent, each once and in order;
+//! - of every other session there is a beginning of what was sent, each sample once and in order, and nothing of any other.
+//!
+//! The seed is printed; with `--seed N` the clients do the same again, though not the scheduler.
+
+use andon::{Builder, DeviceSessionsConfig, Server, SqliteStore};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use tungstenite::{Message, WebSocket};
+
+const USAGE: &str = "crash [--cycles N] [--devices N] [--store PATH] [--seed N]
+
+  --cycles N     kills (5)
+  --devices N    devices that stream meanwhile (8)
+  --store PATH   the file, which must not exist (one in the directory for temporary files)
+  --seed N       of the clients (any)";
+
+/// Within so long after it has begun the server is killed.
+const LIFE: std::ops::Range<u64> = 30..500;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve", store] => serve(store),
+        ref options => Plan::parse(options).and_then(|plan| crash(&plan)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("crash: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The server that is to be killed.
+fn serve(store: &str) -> Result<(), String> {
+    let store = SqliteStore::open(store).map_err(|error| error.to_string())?;
+    let builder: Builder = Server::builder().listen("127.0.0.1:0").store(store);
+    let server = builder.device_sessions("/ws/device", DeviceSessionsConfig::new()).start();
+    let server = server.map_err(|error| error.to_string())?;
+    println!("listening on ws://{}", server.local_addrs()[0]);
+    loop {
+        thread::park();
+    }
+}
+
+struct Plan {
+    cycles: u32,
+    devices: u32,
+    store: PathBuf,
+    seed: u64,
+}
+
+impl Plan {
+    fn parse(words: &[&str]) -> Result<Self, String> {
+        let file = format!("andon-crash-{}.db", std::process::id());
+        let mut plan =
+            Self { cycles: 5, devices: 8, store: std::env::temp_dir().join(file), seed: fastrand::u64(..) };
+        for pair in words.chunks(2) {
+            let bad = |_| format!("{}: a number is expected\n\n{USAGE}", pair.join(" "));
+            match *pair {
+                ["--cycles", value] => plan.cycles = value.parse().map_err(bad)?,
+                ["--devices", value] => plan.devices = value.parse().map_err(bad)?,
+                ["--seed", value] => plan.seed = value.parse().map_err(bad)?,
+                ["--store", value] => plan.store = value.into(),
+                _ => return Err(format!("unknown: {}\n\n{USAGE}", pair.join(" "))),
+            }
+        }
+        if plan.store.exists() {
+            return Err(format!("{} is there already: give another --store", plan.store.display()));
+        }
+        Ok(plan)
+    }
+}
+
+/// A session, as its client knows it.
+#[derive(Debug, Default, Clone)]
+struct Known {
+    device: String,
+    /// Samples handed to the socket.
+    sent: i64,
+    /// The end was acknowledged.
+    acknowledged: bool,
+}
+
+/// Sessions by their id.
+type Ledger = BTreeMap<String, Known>;
+
+fn crash(plan: &Plan) -> Result<(), String> {
+    println!("seed {}, {}", plan.seed, plan.store.display());
+    let (mut sessions, mut acknowledged, mut samples) = (0, 0, 0);
+    for cycle in 1..=plan.cycles {
+        let mut rng = fastrand::Rng::with_seed(plan.seed ^ u64::from(cycle) << 32);
+        let (mut server, address) = start(&plan.store)?;
+        let devices: Vec<_> = (0..plan.devices)
+            .map(|nth| {
+                let (address, rng) = (address.clone(), rng.fork());
+                thread::spawn(move || Device::new(cycle, nth, rng).live(&address))
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(rng.u64(LIFE)));
+        // No signal that it could hear of.
+        server.kill().and_then(|()| server.wait()).map_err(|error| format!("the server cannot be killed: {error}"))?;
+        let mut ledger = Ledger::new();
+        for device in devices {
+            ledger.extend(device.join().map_err(|_| "a client panicked")?);
+        }
+        let found = check(plan, cycle, &ledger).map_err(|why| format!("cycle {cycle}, seed {}: {why}", plan.seed))?;
+        sessions += ledger.len();
+        acknowledged += ledger.values().filter(|known| known.acknowledged).count();
+        samples += found;
+    }
+    println!(
+        "{} kills: {sessions} sessions, {acknowledged} of them acknowledged, {samples} samples in place, nothing lost, nothing misfiled",
+        plan.cycles
+    );
+    for end in ["", "-wal", "-shm"] {
+        let mut file = plan.store.clone().into_os_string();
+        file.push(end);
+        // What is not there needs no removing.
+        let _ = std::fs::remove_file(file);
+    }
+    if acknowledged == 0 {
+        return Err("nothing was acknowledged, so nothing was tested: more cycles are needed".into());
+    }
+    Ok(())
+}
+
+/// Starts a server on the file, and waits until it listens.
+fn start(store: &Path) -> Result<(Child, String), String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut server = Command::new(program)
+        .arg("serve")
+        .arg(store)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("the server does not start: {error}"))?;
+    let mut line = String::new();
+    let out = server.stdout.take().ok_or("the server has no output")?;
+    BufReader::new(out).read_line(&mut line).map_err(|error| error.to_string())?;
+    match line.trim().strip_prefix("listening on ws://") {
+        Some(address) => Ok((server, address.to_owned())),
+        None => {
+            let status = server.wait().map_err(|error| error.to_string())?;
+            Err(format!("the server did not come up: {status}"))
+        }
+    }
+}
+
+/// A device that starts, streams and stops until its connection breaks.
+struct Device {
+    id: String,
+    rng: fastrand::Rng,
+    ledger: Ledger,
+}
+
+impl Device {
+    fn new(cycle: u32, nth: u32, rng: fastrand::Rng) -> Self {
+        Self { id: format!("AMR_{cycle}_{nth}"), rng, ledger: Ledger::new() }
+    }
+
+    fn live(mut self, address: &str) -> Ledger {
+        let give_up = Instant::now() + PATIENCE;
+        if let Some(mut socket) = open(address) {
+            while Instant::now() < give_up && self.session(&mut socket).is_some() {}
+        }
+        self.ledger
+    }
+
+    /// One session. `None`: the connection is broken.
+    fn session(&mut self, socket: &mut WebSocket<TcpStream>) -> Option<()> {
+        let id = self.id.clone();
+        say(socket, &format!(r#"{{"type":"session_start","deviceId":"{id}","timestamp":1}}"#))?;
+        let session = hear(socket, "session_created")?;
+        self.ledger.insert(session.clone(), Known { device: id.clone(), ..Known::default() });
+        for n in 1..=self.rng.i64(0..400) {
+            let sample =
+                format!(r#"{{"type":"sensor_data","deviceId":"{id}","sessionId":"{session}","n":{n}}}"#);
+            // It counts as sent before it is: whether the kernel has taken a part of it is not told.
+            self.ledger.get_mut(&session)?.sent = n;
+            say(socket, &sample)?;
+        }
+        say(
+            socket,
+            &format!(r#"{{"type":"session_end","deviceId":"{id}","sessionId":"{session}","timestamp":2}}"#),
+        )?;
+        let ended = hear(socket, "session_ended")?;
+        self.ledger.get_mut(&ended)?.acknowledged = true;
+        Some(())
+    }
+}
+
+fn open(address: &str) -> Option<WebSocket<TcpStream>> {
+    let stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_nodelay(true).ok()?;
+    Some(tungstenite::client(format!("ws://{address}/ws/device"), stream).ok()?.0)
+}
+
+fn say(socket: &mut WebSocket<TcpStream>, text: &str) -> Option<()> {
+    socket.send(Message::text(text)).ok()
+}
+
+/// Waits for a message of this type, and returns the session that it names.
+fn hear(socket: &mut WebSocket<TcpStream>, kind: &str) -> Option<String> {
+    loop {
+        let Message::Text(text) = socket.read().ok()? else { continue };
+        let message: serde_json::Value = serde_json::from_str(&text).ok()?;
+        if message["type"] == kind {
+            return message["sessionId"].as_str().map(str::to_owned);
+        }
+        assert_ne!(message["type"], "error", "{text}");
+    }
+}
+
+/// Looks for what the clients know in the file. Returns how many samples were found.
+fn check(plan: &Plan, cycle: u32, ledger: &Ledger) -> Result<i64, String> {
+    let words = |error: rusqlite::Error| error.to_string();
+    // Before the next server comes: the file is to be whole as it was left.
+    let file = rusqlite::Connection::open(&plan.store).map_err(words)?;
+    let whole: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(words)?;
+    if whole != "ok" {
+        return Err(format!("integrity_check: {whole}"));
+    }
+    drop(file);
+    // A restart marks what was open; nobody comes.
+    let (mut server, _) = start(&plan.store)?;
+    server.kill().and_then(|()| server.wait()).map_err(|error| error.to_string())?;
+    let file = rusqlite::Connection::open(&plan.store).map_err(words)?;
+    let active = "SELECT count(*) FROM sessions WHERE status = 'active'";
+    let active: i64 = file.query_row(active, [], |row| row.get(0)).map_err(words)?;
+    if active > 0 {
+        return Err(format!("{active} sessions are active after a restart"));
+    }
+
+    let devices = format!("AMR\\_{cycle}\\_%");
+    let mut stored = BTreeMap::<String, Vec<(i64, String, String)>>::new();
+    let mut query = file
+        .prepare("SELECT session_id, seq, device_id, payload FROM samples WHERE device_id LIKE ?1 ESCAPE '\\' ORDER BY session_id, seq")
+        .map_err(words)?;
+    let mut rows = query.query([&devices]).map_err(words)?;
+    while let Some(row) = rows.next().map_err(words)? {
+        let session: Option<String> = row.get(0).map_err(words)?;
+        let session = session.ok_or("a sample was filed under no session")?;
+        let sample = (row.get(1).map_err(words)?, row.get(2).map_err(words)?, row.get(3).map_err(words)?);
+        stored.entry(session).or_default().push(sample);
+    }
+    let mut found = 0;
+    for (session, samples) in &stored {
+        let known = ledger.get(session).ok_or_else(|| format!("samples of {session}, which nobody has started"))?;
+        for (at, (seq, device, payload)) in (1..).zip(samples) {
+            let n = format!(r#""sessionId":"{session}","n":{at}}}"#);
+            if *seq != at || *device != known.device || !payload.ends_with(&n) {
+                return Err(format!("{session}: sample {at} is number {seq} of {device}: {payload}"));
+            }
+        }
+        found += samples.len() as i64;
+    }
+    for (session, known) in ledger {
+        let count = stored.get(session).map_or(0, |samples| samples.len() as i64);
+        let row = file.query_row(
+            "SELECT status, device_id, sample_count FROM sessions WHERE session_id = ?1",
+            [session],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)),
+        );
+        let row = match row {
+            Ok(row) => Some(row),
+            Err(rusqlite::Error::QueryReturnedNoRows) => None,
+            Err(error) => return Err(error.to_string()),
+        };
+        let fits = match &row {
+            Some((status, device, in_row)) => {
+                let whole = !known.acknowledged || (status == "completed" && count == known.sent);
+                // One that was not acknowledged may have come as far as that.
+                let ended = ["interrupted", "completed", "disconnected", "auto_ended"].contains(&status.as_str());
+                whole && ended && *device == known.device && *in_row == count && count <= known.sent
+            }
+            None => !known.acknowledged && count == 0,
+        };
+        if !fits {
+            return Err(format!("{session}: {known:?}, but the file has {row:?} and {count} samples"));
+        }
+    }
+    Ok(found)
+}
