@@ -116,12 +116,16 @@ fn crash(plan: &Plan) -> Result<(), String> {
             .collect();
         thread::sleep(Duration::from_millis(rng.u64(LIFE)));
         // No signal that it could hear of.
-        server.kill().and_then(|()| server.wait()).map_err(|error| format!("the server cannot be killed: {error}"))?;
+        server
+            .kill()
+            .and_then(|()| server.wait())
+            .map_err(|error| format!("the server cannot be killed: {error}"))?;
         let mut ledger = Ledger::new();
         for device in devices {
             ledger.extend(device.join().map_err(|_| "a client panicked")?);
         }
-        let found = check(plan, cycle, &ledger).map_err(|why| format!("cycle {cycle}, seed {}: {why}", plan.seed))?;
+        let found =
+            check(plan, cycle, &ledger).map_err(|why| format!("cycle {cycle}, seed {}: {why}", plan.seed))?;
         sessions += ledger.len();
         acknowledged += ledger.values().filter(|known| known.acknowledged).count();
         samples += found;
@@ -263,7 +267,8 @@ fn check(plan: &Plan, cycle: u32, ledger: &Ledger) -> Result<i64, String> {
     }
     let mut found = 0;
     for (session, samples) in &stored {
-        let known = ledger.get(session).ok_or_else(|| format!("samples of {session}, which nobody has started"))?;
+        let known =
+            ledger.get(session).ok_or_else(|| format!("samples of {session}, which nobody has started"))?;
         for (at, (seq, device, payload)) in (1..).zip(samples) {
             let n = format!(r#""sessionId":"{session}","n":{at}}}"#);
             if *seq != at || *device != known.device || !payload.ends_with(&n) {
@@ -288,7 +293,8 @@ fn check(plan: &Plan, cycle: u32, ledger: &Ledger) -> Result<i64, String> {
             Some((status, device, in_row)) => {
                 let whole = !known.acknowledged || (status == "completed" && count == known.sent);
                 // One that was not acknowledged may have come as far as that.
-                let ended = ["interrupted", "completed", "disconnected", "auto_ended"].contains(&status.as_str());
+                let ended =
+                    ["interrupted", "completed", "disconnected", "auto_ended"].contains(&status.as_str());
                 whole && ended && *device == known.device && *in_row == count && count <= known.sent
             }
             None => !known.acknowledged && count == 0,

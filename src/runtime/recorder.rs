@@ -12,7 +12,13 @@ use crate::{
     },
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 /// What the loop is told, in the order in which it happened.
 #[derive(Debug)]
@@ -27,6 +33,11 @@ pub(crate) enum Report {
 #[derive(Debug)]
 pub(crate) struct RecordSender {
     tx: Sender<Record>,
+    /// Ends the time in which the thread collects: it sleeps meanwhile, or each record would wake it.
+    urge: Sender<()>,
+    size: BatchSize,
+    /// Bytes of what is queued.
+    queued: Arc<AtomicUsize>,
     reports: Receiver<Report>,
     /// Dropped when the server ends.
     serving: Option<Sender<()>>,
@@ -36,6 +47,9 @@ pub(crate) struct RecordSender {
 #[derive(Debug)]
 pub(crate) struct RecordReceiver {
     rx: Receiver<Record>,
+    urged: Receiver<()>,
+    size: BatchSize,
+    queued: Arc<AtomicUsize>,
     reports: Sender<Report>,
     /// Nothing is ever sent here; it is disconnected when the server ends.
     serving: Receiver<()>,
@@ -43,8 +57,6 @@ pub(crate) struct RecordReceiver {
     said: Option<String>,
     /// The most records there are on their way.
     records: usize,
-    /// A batch of so many bytes is full.
-    batch_bytes: usize,
     /// How long a batch may wait for more records when nobody waits for it.
     window: Duration,
     /// How long a store that is down is left alone.
@@ -57,6 +69,26 @@ pub(crate) struct RecordReceiver {
     wake: Arc<Wake>,
 }
 
+/// When a batch is full. Whoever records is not read while all room is taken, and that is not to wait for the window's end: so half of it is enough.
+#[derive(Debug, Clone, Copy)]
+struct BatchSize {
+    records: usize,
+    bytes: usize,
+}
+
+impl BatchSize {
+    fn of(limits: &Limits) -> Self {
+        Self {
+            records: RECORD_BATCH_MAX.min(limits.records.div_ceil(2)),
+            bytes: limits.record_bytes.div_ceil(2),
+        }
+    }
+
+    fn is_reached(self, records: usize, bytes: usize) -> bool {
+        records >= self.records || bytes >= self.bytes
+    }
+}
+
 /// Makes a recorder's two ends. The loop never has more than [`Limits::records`] records on their way that it has taken no verdict on.
 pub(crate) fn recorder(limits: &Limits, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
     let records = limits.records;
@@ -64,16 +96,26 @@ pub(crate) fn recorder(limits: &Limits, wake: Arc<Wake>) -> (RecordSender, Recor
     // Each verdict is on one record at least, and as many reports of a store that is down find room beside them.
     let (reports_tx, reports_rx) = crossbeam_channel::bounded(2 * records);
     let (serving_tx, serving_rx) = crossbeam_channel::bounded(0);
-    let sender = RecordSender { tx, reports: reports_rx, serving: Some(serving_tx) };
+    let (urge, urged) = crossbeam_channel::bounded(1);
+    let (size, queued) = (BatchSize::of(limits), Arc::<AtomicUsize>::default());
+    let sender = RecordSender {
+        tx,
+        urge,
+        size,
+        queued: Arc::clone(&queued),
+        reports: reports_rx,
+        serving: Some(serving_tx),
+    };
     let clock = Clock::new();
     let receiver = RecordReceiver {
         rx,
+        urged,
+        size,
+        queued,
         reports: reports_tx,
         serving: serving_rx,
         said: None,
         records,
-        // Whoever records is not read while all room is taken: that is not to wait for the window's end.
-        batch_bytes: limits.record_bytes.div_ceil(2),
         window: limits.record_window,
         retry: STORE_RETRY,
         tended: clock.now().tick,
@@ -87,7 +129,16 @@ pub(crate) fn recorder(limits: &Limits, wake: Arc<Wake>) -> (RecordSender, Recor
 impl RecordSender {
     /// Hands over a record. False when the thread is gone.
     pub(crate) fn send(&mut self, record: Record) -> bool {
-        self.tx.try_send(record).is_ok()
+        let (bytes, awaited) = (record.weight_bytes(), record.awaited);
+        if self.tx.try_send(record).is_err() {
+            return false;
+        }
+        let queued = self.queued.fetch_add(bytes, Relaxed).wrapping_add(bytes);
+        if awaited || self.size.is_reached(self.tx.len(), queued) {
+            // One that waits already is as good.
+            let _ = self.urge.try_send(());
+        }
+        true
     }
 
     /// Whether reports wait. Who stops taking them before there are none must not sleep: each wake-up comes once.
@@ -172,39 +223,49 @@ impl RecordReceiver {
     fn collect(&self, batch: &mut Vec<Record>, first: Record) {
         let until = self.clock.now().tick + self.window;
         let (mut bytes, mut awaited) = (0, false);
-        let mut add = |record: Record| {
-            bytes += record.weight_bytes();
-            awaited |= record.awaited;
-            batch.push(record);
-            (
-                batch.len() >= RECORD_BATCH_MAX.min(self.records.div_ceil(2)) || bytes >= self.batch_bytes,
-                awaited,
-            )
-        };
-        let mut state = add(first);
+        let mut next = Some(first);
+        // What it was urged to take is queued, and is looked at now.
+        let _ = self.urged.try_recv();
         loop {
-            while !state.0 {
-                let Ok(record) = self.rx.try_recv() else { break };
-                state = add(record);
+            while let Some(record) = next {
+                bytes += self.took(&record);
+                awaited |= record.awaited;
+                batch.push(record);
+                if self.size.is_reached(batch.len(), bytes) {
+                    return;
+                }
+                next = self.rx.try_recv().ok();
             }
             let left = until - self.clock.now().tick;
-            if state != (false, false) || left.is_zero() || !self.is_serving() {
+            if awaited || left.is_zero() || !self.is_serving() {
                 return;
             }
             let mut select = Select::new();
             select.recv(&self.serving);
-            let more = select.recv(&self.rx);
-            let ready = select.ready_timeout(left);
-            if ready == Ok(more) && self.rx.is_empty() {
+            select.recv(&self.urged);
+            // Whatever has ended it is looked at above.
+            let _ = select.ready_timeout(left);
+            if self.urged.try_recv() == Err(TryRecvError::Disconnected) {
                 // The loop is gone.
-                return;
+                return self.fill(batch, self.size.records);
             }
+            next = self.rx.try_recv().ok();
         }
+    }
+
+    /// A record has left the queue. Returns its bytes.
+    fn took(&self, record: &Record) -> usize {
+        let bytes = record.weight_bytes();
+        self.queued.fetch_sub(bytes, Relaxed);
+        bytes
     }
 
     /// Adds what is queued.
     fn fill(&self, batch: &mut Vec<Record>, max: usize) {
-        batch.extend(self.rx.try_iter().take(max - batch.len()));
+        for record in self.rx.try_iter().take(max - batch.len()) {
+            self.took(&record);
+            batch.push(record);
+        }
     }
 
     /// Offers a batch until the store has an answer to it. While it is down nothing is acknowledged; what comes meanwhile joins the batch, up
