@@ -1,16 +1,20 @@
-//! A crash test of the recorder: a server that records device sessions is killed (`kill -9`) in the midst of its work, again and again, and what its clients
-//! saw acknowledged is looked for in the file.
+//! A crash test of the recorder: a server that records device sessions and guided sessions is killed (`kill -9`) in the midst of its work, again and again, and
+//! what its clients saw acknowledged is looked for in the file.
 //!
 //!     cargo run --release --example crash -- --cycles 200
 //!
 //! After each kill it must hold that
 //! - the file is whole (`PRAGMA integrity_check`), and a restart finds no session active in it;
 //! - every session whose end was acknowledged is there as `completed`, with every sample that was sent, each once and in order;
-//! - of every other session there is a beginning of what was sent, each sample once and in order, and nothing of any other.
+//! - of every other session there is a beginning of what was sent, each sample once and in order, and nothing of any other;
+//! - every step that was confirmed to a student is there, and none that no student has completed.
 //!
 //! The seed is printed; with `--seed N` the clients do the same again, though not the scheduler.
 
-use andon::{Builder, DeviceSessionsConfig, Server, SqliteStore};
+use andon::{
+    Builder, DeviceSessionsConfig, GuidedSession, GuidedSessionsConfig, Identity, IdentityTable,
+    MountOptions, Server, SqliteStore, Subtask,
+};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
@@ -20,23 +24,25 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Message, WebSocket, client::IntoClientRequest};
 
 const USAGE: &str = "crash [--cycles N] [--devices N] [--store PATH] [--seed N]
 
   --cycles N     kills (5)
-  --devices N    devices that stream meanwhile (8)
+  --devices N    devices that stream meanwhile (8), beside two students
   --store PATH   the file, which must not exist (one in the directory for temporary files)
   --seed N       of the clients (any)";
 
 /// Within so long after it has begun the server is killed.
 const LIFE: std::ops::Range<u64> = 30..500;
+const STUDENTS: u32 = 2;
+const LESSON: &str = "CRASH001";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve", store] => serve(store),
+        ["serve", store, cycle] => serve(store, cycle),
         ref options => Plan::parse(options).and_then(|plan| crash(&plan)),
     };
     match outcome {
@@ -49,15 +55,37 @@ fn main() -> ExitCode {
 }
 
 /// The server that is to be killed.
-fn serve(store: &str) -> Result<(), String> {
+fn serve(store: &str, cycle: &str) -> Result<(), String> {
+    let cycle: u32 = cycle.parse().map_err(|_| format!("{cycle} is no cycle"))?;
     let store = SqliteStore::open(store).map_err(|error| error.to_string())?;
+    let table = IdentityTable::new().cookies();
+    for nth in 0..STUDENTS {
+        let user = user(cycle, nth);
+        let student = Identity::new(user.to_string()).with_role("STUDENT");
+        table.insert(format!("student{user}"), student).map_err(|error| error.to_string())?;
+    }
+    let lesson = (1..=3).fold(GuidedSession::new(LESSON), |lesson, id| {
+        lesson.subtask(Subtask::new(id, format!("Step {id}")))
+    });
     let builder: Builder = Server::builder().listen("127.0.0.1:0").store(store);
-    let server = builder.device_sessions("/ws/device", DeviceSessionsConfig::new()).start();
-    let server = server.map_err(|error| error.to_string())?;
+    let server = builder
+        .device_sessions("/ws/device", DeviceSessionsConfig::new())
+        .guided_sessions_with(
+            "/ws/sessions/{code}/",
+            MountOptions::new().gate(table),
+            GuidedSessionsConfig::new().session(lesson),
+        )
+        .start()
+        .map_err(|error| error.to_string())?;
     println!("listening on ws://{}", server.local_addrs()[0]);
     loop {
         thread::park();
     }
+}
+
+/// Nobody is two students.
+fn user(cycle: u32, nth: u32) -> i64 {
+    i64::from(cycle * STUDENTS + nth)
 }
 
 struct Plan {
@@ -104,10 +132,18 @@ type Ledger = BTreeMap<String, Known>;
 
 fn crash(plan: &Plan) -> Result<(), String> {
     println!("seed {}, {}", plan.seed, plan.store.display());
-    let (mut sessions, mut acknowledged, mut samples) = (0, 0, 0);
+    let (mut sessions, mut acknowledged, mut samples, mut steps) = (0, 0, 0, 0);
     for cycle in 1..=plan.cycles {
         let mut rng = fastrand::Rng::with_seed(plan.seed ^ u64::from(cycle) << 32);
-        let (mut server, address) = start(&plan.store)?;
+        let (mut server, address) = start(&plan.store, cycle)?;
+        let students: Vec<_> = (0..STUDENTS)
+            .map(|nth| {
+                let (address, rng) = (address.clone(), rng.fork());
+                thread::spawn(move || {
+                    Student { user: user(cycle, nth), sent: 0, confirmed: 0 }.live(&address, rng)
+                })
+            })
+            .collect();
         let devices: Vec<_> = (0..plan.devices)
             .map(|nth| {
                 let (address, rng) = (address.clone(), rng.fork());
@@ -124,14 +160,19 @@ fn crash(plan: &Plan) -> Result<(), String> {
         for device in devices {
             ledger.extend(device.join().map_err(|_| "a client panicked")?);
         }
-        let found =
-            check(plan, cycle, &ledger).map_err(|why| format!("cycle {cycle}, seed {}: {why}", plan.seed))?;
+        let mut class = Vec::new();
+        for student in students {
+            class.push(student.join().map_err(|_| "a student panicked")?);
+        }
+        let found = check(plan, cycle, &ledger, &class)
+            .map_err(|why| format!("cycle {cycle}, seed {}: {why}", plan.seed))?;
         sessions += ledger.len();
         acknowledged += ledger.values().filter(|known| known.acknowledged).count();
         samples += found;
+        steps += class.iter().map(|student| student.confirmed).sum::<i64>();
     }
     println!(
-        "{} kills: {sessions} sessions, {acknowledged} of them acknowledged, {samples} samples in place, nothing lost, nothing misfiled",
+        "{} kills: {sessions} sessions, {acknowledged} of them acknowledged, {samples} samples and {steps} confirmed steps in place, nothing lost, nothing misfiled",
         plan.cycles
     );
     for end in ["", "-wal", "-shm"] {
@@ -147,11 +188,12 @@ fn crash(plan: &Plan) -> Result<(), String> {
 }
 
 /// Starts a server on the file, and waits until it listens.
-fn start(store: &Path) -> Result<(Child, String), String> {
+fn start(store: &Path, cycle: u32) -> Result<(Child, String), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut server = Command::new(program)
         .arg("serve")
         .arg(store)
+        .arg(cycle.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("the server does not start: {error}"))?;
@@ -181,7 +223,7 @@ impl Device {
 
     fn live(mut self, address: &str) -> Ledger {
         let give_up = Instant::now() + PATIENCE;
-        if let Some(mut socket) = open(address) {
+        if let Some(mut socket) = open(address, "/ws/device", "") {
             while Instant::now() < give_up && self.session(&mut socket).is_some() {}
         }
         self.ledger
@@ -210,31 +252,63 @@ impl Device {
     }
 }
 
-fn open(address: &str) -> Option<WebSocket<TcpStream>> {
+/// A student who completes steps until the connection breaks.
+#[derive(Debug)]
+struct Student {
+    user: i64,
+    sent: i64,
+    confirmed: i64,
+}
+
+impl Student {
+    fn live(mut self, address: &str, mut rng: fastrand::Rng) -> Self {
+        let cookie = format!("sessionid=student{}", self.user);
+        let path = format!("/ws/sessions/{LESSON}/");
+        let give_up = Instant::now() + PATIENCE;
+        if let Some(mut socket) = open(address, &path, &cookie) {
+            while Instant::now() < give_up && self.step(&mut socket, rng.u8(1..=3)).is_some() {}
+        }
+        self
+    }
+
+    fn step(&mut self, socket: &mut WebSocket<TcpStream>, subtask: u8) -> Option<()> {
+        self.sent += 1;
+        say(socket, &format!(r#"{{"type":"step_complete","data":{{"subtask_id":{subtask}}}}}"#))?;
+        hear(socket, "step_complete_confirmed")?;
+        self.confirmed += 1;
+        Some(())
+    }
+}
+
+fn open(address: &str, path: &str, cookie: &str) -> Option<WebSocket<TcpStream>> {
     let stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_nodelay(true).ok()?;
-    Some(tungstenite::client(format!("ws://{address}/ws/device"), stream).ok()?.0)
+    let mut request = format!("ws://{address}{path}").into_client_request().ok()?;
+    if !cookie.is_empty() {
+        request.headers_mut().insert("Cookie", cookie.parse().ok()?);
+    }
+    Some(tungstenite::client(request, stream).ok()?.0)
 }
 
 fn say(socket: &mut WebSocket<TcpStream>, text: &str) -> Option<()> {
     socket.send(Message::text(text)).ok()
 }
 
-/// Waits for a message of this type, and returns the session that it names.
+/// Waits for a message of this type, and returns the session that it names, if any.
 fn hear(socket: &mut WebSocket<TcpStream>, kind: &str) -> Option<String> {
     loop {
         let Message::Text(text) = socket.read().ok()? else { continue };
         let message: serde_json::Value = serde_json::from_str(&text).ok()?;
         if message["type"] == kind {
-            return message["sessionId"].as_str().map(str::to_owned);
+            return Some(message["sessionId"].as_str().unwrap_or_default().to_owned());
         }
         assert_ne!(message["type"], "error", "{text}");
     }
 }
 
 /// Looks for what the clients know in the file. Returns how many samples were found.
-fn check(plan: &Plan, cycle: u32, ledger: &Ledger) -> Result<i64, String> {
+fn check(plan: &Plan, cycle: u32, ledger: &Ledger, class: &[Student]) -> Result<i64, String> {
     let words = |error: rusqlite::Error| error.to_string();
     // Before the next server comes: the file is to be whole as it was left.
     let file = rusqlite::Connection::open(&plan.store).map_err(words)?;
@@ -244,7 +318,7 @@ fn check(plan: &Plan, cycle: u32, ledger: &Ledger) -> Result<i64, String> {
     }
     drop(file);
     // A restart marks what was open; nobody comes.
-    let (mut server, _) = start(&plan.store)?;
+    let (mut server, _) = start(&plan.store, cycle)?;
     server.kill().and_then(|()| server.wait()).map_err(|error| error.to_string())?;
     let file = rusqlite::Connection::open(&plan.store).map_err(words)?;
     let active = "SELECT count(*) FROM sessions WHERE status = 'active'";
@@ -253,6 +327,13 @@ fn check(plan: &Plan, cycle: u32, ledger: &Ledger) -> Result<i64, String> {
         return Err(format!("{active} sessions are active after a restart"));
     }
 
+    for student in class {
+        let sql = "SELECT count(*) FROM step_completions WHERE session_code = ?1 AND user_id = ?2";
+        let steps: i64 = file.query_row(sql, (LESSON, student.user), |row| row.get(0)).map_err(words)?;
+        if steps < student.confirmed || steps > student.sent {
+            return Err(format!("{student:?}, but the file has {steps} steps"));
+        }
+    }
     let devices = format!("AMR\\_{cycle}\\_%");
     let mut stored = BTreeMap::<String, Vec<(i64, String, String)>>::new();
     let mut query = file
