@@ -4,9 +4,14 @@
 
 #[path = "support/c.rs"]
 mod c;
+mod support;
 
 use c::{Link, run};
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+use support::Client;
 
 #[test]
 fn a_server_lives_and_ends() {
@@ -81,4 +86,72 @@ fn writes_can_be_timed() {
         let output = c::succeed(Command::new(c::build("tests/c/timing.c", Link::Shared, &[])).arg("20000"));
         print!("{}", String::from_utf8_lossy(&output.stdout));
     }
+}
+
+// ---- the examples, under the address and undefined behaviour sanitizers ------------------------------------
+
+const SANITIZED: [&str; 3] =
+    ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
+
+/// An example that runs, and the port that it told.
+fn example(source: &str, args: &[&str]) -> (Child, BufReader<ChildStdout>, u16) {
+    let program = c::build(source, Link::Shared, &SANITIZED);
+    let child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = child.expect("it was built");
+    let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    out.read_line(&mut line).expect("it says where it listens");
+    let port = line.trim().strip_prefix("listening on port ").expect("it listens").parse().expect("a port");
+    (child, out, port)
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("the monitor speaks JSON")
+}
+
+#[test]
+fn the_controller_feeds_its_watchers() {
+    if !c::has("cc") {
+        return;
+    }
+    let (mut child, mut out, port) = example("examples/controller.c", &["127.0.0.1:0"]);
+    let mut watcher = Client::open(([127, 0, 0, 1], port).into(), "/ws/monitor");
+    let first = json(&watcher.take_text());
+    assert_eq!(first["equipment"].as_array().map(Vec::len), Some(17));
+    let next = json(&watcher.take_text());
+    assert_eq!(next["equipment"][16]["equipment_code"], "PRESS-17");
+    assert!(next["equipment"][16]["tags"]["speed"].is_f64(), "{next}");
+    let mut line = String::new();
+    out.read_line(&mut line).expect("it tells of the watcher");
+    assert!(line.starts_with("watched by 127.0.0.1:"), "{line}");
+    drop(watcher);
+    // SAFETY: a signal to the child, which has not been waited for.
+    #[allow(unsafe_code)]
+    let sent = unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
+    assert_eq!(sent, 0);
+    assert!(child.wait().expect("it ends").success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("it says that it ends");
+    assert!(rest.contains("stopped after"), "{rest}");
+}
+
+#[test]
+fn the_board_of_the_custom_contract_works() {
+    if !c::has("cc") {
+        return;
+    }
+    let (mut child, _out, port) = example("examples/custom_contract.c", &["127.0.0.1:0"]);
+    let addr = ([127, 0, 0, 1], port).into();
+    let mut anna = Client::open(addr, "/board");
+    anna.text("hello");
+    anna.expect_text("hello");
+    let mut bert = Client::open(addr, "/board");
+    bert.expect_text("hello");
+    bert.text("hi");
+    anna.expect_text("hi");
+    // Its input ends, and with it the server.
+    drop(child.stdin.take());
+    anna.expect_text("the board closes");
+    drop((anna, bert));
+    assert!(child.wait().expect("it ends").success());
 }
