@@ -1612,7 +1612,7 @@ typedef struct andon_contract {
     size_t struct_size;
     /** The first argument of each. */
     void *context;
-    /** The server starts, before any client: declare topics, arm the deadline. */
+    /** The server starts, before any client: declare topics, arm the deadline. It may run after `andon_server_start` has returned. */
     void (*start)(void *context, andon_effects *effects, const andon_setup *setup);
     /** A client asks to be let in: NULL lets it in, an answer refuses it and is taken over. Nothing can be sent to it yet. */
     andon_response *(*admit)(void *context, andon_effects *effects, andon_conn conn, const andon_request *request);

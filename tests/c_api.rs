@@ -109,12 +109,9 @@ fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("the monitor speaks JSON")
 }
 
-#[test]
-fn the_controller_feeds_its_watchers() {
-    if !c::has("cc") {
-        return;
-    }
-    let (mut child, mut out, port) = example("examples/controller.c", &["127.0.0.1:0"]);
+/// Its machines are seen, it tells of who sees them, and a signal ends it in order.
+fn feeds_its_watchers(source: &str) {
+    let (mut child, mut out, port) = example(source, &["127.0.0.1:0"]);
     let mut watcher = Client::open(([127, 0, 0, 1], port).into(), "/ws/monitor");
     let first = json(&watcher.take_text());
     assert_eq!(first["equipment"].as_array().map(Vec::len), Some(17));
@@ -132,7 +129,14 @@ fn the_controller_feeds_its_watchers() {
     assert!(child.wait().expect("it ends").success());
     let mut rest = String::new();
     out.read_to_string(&mut rest).expect("it says that it ends");
-    assert!(rest.contains("stopped after"), "{rest}");
+    assert!(rest.contains("stopped"), "{rest}");
+}
+
+#[test]
+fn the_controller_feeds_its_watchers() {
+    if c::has("cc") {
+        feeds_its_watchers("examples/controller.c");
+    }
 }
 
 #[test]
@@ -154,4 +158,23 @@ fn the_board_of_the_custom_contract_works() {
     anna.expect_text("the board closes");
     drop((anna, bert));
     assert!(child.wait().expect("it ends").success());
+}
+
+// ---- C++ -----------------------------------------------------------------------------------------------
+
+#[test]
+fn the_cpp_header_carries_a_host_with_exceptions_and_without() {
+    if !c::has("c++") {
+        return;
+    }
+    for flags in [SANITIZED.as_slice(), &["-fno-exceptions", "-fno-rtti"]] {
+        c::succeed(&mut Command::new(c::build("tests/c/wrapper.cpp", Link::Shared, flags)));
+    }
+}
+
+#[test]
+fn the_controller_in_cpp_lives_in_its_hosts_loop() {
+    if c::has("c++") {
+        feeds_its_watchers("examples/controller.cpp");
+    }
 }

@@ -62,7 +62,7 @@ pub struct andon_contract {
     pub struct_size: usize,
     /// The first argument of each.
     pub context: *mut c_void,
-    /// The server starts, before any client: declare topics, arm the deadline.
+    /// The server starts, before any client: declare topics, arm the deadline. It may run after `andon_server_start` has returned.
     pub start: Option<
         unsafe extern "C" fn(context: *mut c_void, effects: *mut andon_effects, setup: *const andon_setup),
     >,

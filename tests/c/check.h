@@ -52,7 +52,7 @@ static inline andon_bytes words(const char *text) {
 }
 
 static inline void write_all(int fd, const void *data, size_t length) {
-    const char *at = data;
+    const char *at = (const char *)data;
     while (length > 0) {
         ssize_t written = send(fd, at, length, MSG_NOSIGNAL);
         CHECK(written > 0);
@@ -63,7 +63,7 @@ static inline void write_all(int fd, const void *data, size_t length) {
 
 /* 0 at the end of the stream. */
 static inline int read_all(int fd, void *data, size_t length) {
-    char *at = data;
+    char *at = (char *)data;
     while (length > 0) {
         ssize_t got = recv(fd, at, length, 0);
         if (got < 0 && errno == EINTR) continue;

@@ -5,6 +5,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// How a program is linked.
@@ -62,7 +63,10 @@ pub(crate) fn build(source: &str, link: Link, flags: &[&str]) -> PathBuf {
     fs::create_dir_all(&out).expect("a folder for programs can be made");
     let name = source.file_stem().expect("a source has a name").to_string_lossy();
     let kind = if link == Link::Static { "static" } else { "shared" };
-    let binary = out.join(format!("{name}-{kind}"));
+    // Tests run side by side: each build of a program is its own file.
+    static BUILDS: AtomicUsize = AtomicUsize::new(0);
+    let number = BUILDS.fetch_add(1, Ordering::Relaxed);
+    let binary = out.join(format!("{name}-{kind}-{number}"));
     let libraries = libraries();
     let mut command = Command::new(if is_cpp { "c++" } else { "cc" });
     command
