@@ -37,8 +37,9 @@ mod header {
 /*
  * andon: a WebSocket server inside a machine controller.
  *
- * Generated from src/ffi by build.rs: changes belong there. docs/c-api.md says once what holds for every function: names, ownership, NULL,
- * texts, threads, real time, errors, fork, exit. Each comment says the rest.
+ * Generated from src/ffi by build.rs: changes belong there. docs/c-api.md says once what holds for every
+ * function: names, ownership, NULL, texts, threads, real time, errors, fork, exit. Each comment says the rest;
+ * the statuses there stand without their ANDON_STATUS_.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -138,6 +139,7 @@ extern \"C\" {
                 lines.push(line.replace("struct andon_", "andon_"));
             }
         }
+        let lines: Vec<String> = lines.iter().flat_map(|line| wrapped(line)).collect();
         let mut tidied = String::new();
         let mut blocks = lines.join("\n");
         blocks.push('\n');
@@ -156,6 +158,39 @@ extern \"C\" {
             tidied += block;
         }
         tidied + "\n"
+    }
+
+    /// A line of a comment, on as many lines as it needs.
+    fn wrapped(line: &str) -> Vec<String> {
+        const WIDTH: usize = 110;
+        let bare = line.trim_start();
+        if line.len() <= WIDTH || !bare.starts_with(['*', '/']) {
+            return vec![line.to_owned()];
+        }
+        let indent = &line[..line.len() - bare.len()];
+        let is_whole = bare.starts_with("/** ");
+        let text = bare.trim_start_matches("/**").trim_start_matches('*').trim();
+        let text = if is_whole { text.trim_end_matches("*/").trim() } else { text };
+        let mut lines = Vec::new();
+        if is_whole {
+            lines.push(format!("{indent}/**"));
+        }
+        let mut current = String::new();
+        for word in text.split(' ') {
+            if !current.is_empty() && indent.len() + 3 + current.len() + 1 + word.len() > WIDTH {
+                lines.push(format!("{indent} * {current}"));
+                current.clear();
+            }
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            current += word;
+        }
+        lines.push(format!("{indent} * {current}"));
+        if is_whole {
+            lines.push(format!("{indent} */"));
+        }
+        lines
     }
 
     const TEXT: &str = "
@@ -190,7 +225,7 @@ static inline andon_bytes andon_bytes_of(const void *data, size_t length) {
             write!(
                 made,
                 "
-/** An `{name}` with its size set and all else zero, to be assigned from `{upper}_INIT`. */
+/** What `{upper}_INIT` is: the size set, and all else zero. */
 static inline {name} {name}_init(void) {{
     {name} made;
     memset(&made, 0, sizeof made);

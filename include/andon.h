@@ -1,8 +1,9 @@
 /*
  * andon: a WebSocket server inside a machine controller.
  *
- * Generated from src/ffi by build.rs: changes belong there. docs/c-api.md says once what holds for every function: names, ownership, NULL,
- * texts, threads, real time, errors, fork, exit. Each comment says the rest.
+ * Generated from src/ffi by build.rs: changes belong there. docs/c-api.md says once what holds for every
+ * function: names, ownership, NULL, texts, threads, real time, errors, fork, exit. Each comment says the rest;
+ * the statuses there stand without their ANDON_STATUS_.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -26,11 +27,15 @@ extern "C" {
 #define ANDON_VERSION_MINOR 1
 /** The patch version that the program was compiled with. */
 #define ANDON_VERSION_PATCH 0
-/** The version that the program was compiled with, as `andon_version` gives it: major * 1000000 + minor * 1000 + patch. */
+/**
+ * The version that the program was compiled with, as `andon_version` gives it: major * 1000000 + minor * 1000
+ * + patch.
+ */
 #define ANDON_VERSION 1000
 
 /**
- * The version of the library that the program runs with: major * 1000000 + minor * 1000 + patch, to be compared with `ANDON_VERSION`.
+  * The version of the library that the program runs with: major * 1000000 + minor * 1000 + patch, to be
+  * compared with `ANDON_VERSION`.
  *
  * Threads: any. Blocking: never. Real-time: yes. Errors: none.
  */
@@ -45,7 +50,10 @@ const char *andon_version_text(void);
 
 /* ---- Statuses -------------------------------------------------------------------------------------------- */
 
-/** What a call came to: 0 for success, one of `ANDON_STATUS_*` otherwise. No value is ever given another meaning. */
+/**
+ * What a call came to: 0 for success, one of `ANDON_STATUS_*` otherwise. No value is ever given another
+ * meaning.
+ */
 typedef int32_t andon_status;
 
 /** Success. */
@@ -106,7 +114,10 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_STOPPED 51
 /** It can never be taken as it is: larger than the limits. */
 #define ANDON_STATUS_REFUSED 52
-/** Tag write: another thread is writing this equipment. Write again in the next cycle, or give each equipment one writer. */
+/**
+ * Tag write: another thread is writing this equipment. Write again in the next cycle, or give each equipment
+ * one writer.
+ */
 #define ANDON_STATUS_BUSY 60
 /** Tag write: the equipment is of another table, or was never given out. */
 #define ANDON_STATUS_UNKNOWN_EQUIPMENT 61
@@ -133,10 +144,12 @@ const char *andon_status_text(andon_status status);
 /* ---- What went wrong ------------------------------------------------------------------------------------- */
 
 /**
- * What the last failure on the calling thread was about: it names the culprit, what was expected and what to do. Empty when there was none. Ordinary
+  * What the last failure on the calling thread was about: it names the culprit, what was expected and what to
+  * do. Empty when there was none. Ordinary
  * outcomes and tag writes leave it as it is.
  *
- * Threads: any; each has its own. Blocking: never. Ownership: the library's, until the next failure on this thread. Real-time: no. Errors: none; never NULL.
+  * Threads: any; each has its own. Blocking: never. Ownership: the library's, until the next failure on this
+  * thread. Real-time: no. Errors: none; never NULL.
  */
 const char *andon_last_error(void);
 
@@ -149,24 +162,38 @@ typedef struct andon_config andon_config;
 typedef struct andon_server andon_server;
 
 /**
- * A tag table: equipment, each with its tags. It is made before the server, mounted by `andon_config_monitor`, and written by control threads. It may outlive the server, and be freed before it, once
+  * A tag table: equipment, each with its tags. It is made before the server, mounted by
+  * `andon_config_monitor`, and written by control threads. It may outlive the server, and be freed before it,
+  * once
  * nobody writes any more.
  */
 typedef struct andon_tags andon_tags;
 
-/** One request: of a plain HTTP client, or of a WebSocket's opening. It lives until the callback returns, or the event is released that shows it; so do the texts that it gives. It belongs to one thread. */
+/**
+ * One request: of a plain HTTP client, or of a WebSocket's opening. It lives until the callback returns, or
+ * the event is released that shows it; so do the texts that it gives. It belongs to one thread.
+ */
 typedef struct andon_request andon_request;
 
 /** Where a source puts what it has. It lives until the callback returns. */
 typedef struct andon_buffer andon_buffer;
 
-/** An answer: made, filled, and given to the library, which takes it over. One that is not given is freed by `andon_response_free`. It belongs to one thread. */
+/**
+ * An answer: made, filled, and given to the library, which takes it over. One that is not given is freed by
+ * `andon_response_free`. It belongs to one thread.
+ */
 typedef struct andon_response andon_response;
 
-/** Where a contract says what is to be done, in order, when its callback returns. It lives until then, and belongs to the server's thread. Connections and topics that are no more are passed over and counted. */
+/**
+ * Where a contract says what is to be done, in order, when its callback returns. It lives until then, and
+ * belongs to the server's thread. Connections and topics that are no more are passed over and counted.
+ */
 typedef struct andon_effects andon_effects;
 
-/** What a contract finds when it starts: the topics that the host declared. It lives until the callback returns. */
+/**
+ * What a contract finds when it starts: the topics that the host declared. It lives until the callback
+ * returns.
+ */
 typedef struct andon_setup andon_setup;
 
 /** Where a contract says how a topic stands. It lives until the callback returns. */
@@ -182,7 +209,10 @@ typedef struct andon_snapshot andon_snapshot;
 /** How a message goes over the wire: one of `ANDON_MESSAGE_*`. */
 typedef int32_t andon_message_kind;
 
-/** A text: UTF-8, its length in bytes. `data` may be NULL when `length` is 0. One that the library gives is followed by a NUL. */
+/**
+ * A text: UTF-8, its length in bytes. `data` may be NULL when `length` is 0. One that the library gives is
+ * followed by a NUL.
+ */
 typedef struct andon_str {
     /** The first byte. */
     const char *data;
@@ -232,7 +262,10 @@ typedef struct andon_equipment {
 typedef struct andon_tag {
     /** The equipment it belongs to. */
     andon_equipment equipment;
-    /** Its place there: 0 to 2 are the three that every equipment has, `ANDON_TAG_STATUS`, `ANDON_TAG_ERROR` and `ANDON_TAG_CONNECTION`. */
+    /**
+     * Its place there: 0 to 2 are the three that every equipment has, `ANDON_TAG_STATUS`, `ANDON_TAG_ERROR`
+     * and `ANDON_TAG_CONNECTION`.
+     */
     uint32_t index;
 } andon_tag;
 
@@ -263,11 +296,16 @@ static inline andon_bytes andon_bytes_of(const void *data, size_t length) {
 typedef struct andon_limits {
     /** Set by `ANDON_LIMITS_INIT`. */
     size_t struct_size;
-    /** Connections at once; one more gets 503. Default: the smaller of 10,000 and the process's descriptor limit less 256. */
+    /**
+     * Connections at once; one more gets 503. Default: the smaller of 10,000 and the process's descriptor
+     * limit less 256.
+     */
     size_t connections;
     /** Connections at once from one address; one more gets 503. Default: no limit of its own. */
     size_t connections_per_address;
-    /** Handshakes and requests that wait for a decision of the host at once; one more gets 503. Default 256. */
+    /**
+     * Handshakes and requests that wait for a decision of the host at once; one more gets 503. Default 256.
+     */
     size_t parked;
     /** One message from a client; a larger one closes with 1009. Default 1 MiB. */
     size_t message_bytes;
@@ -277,9 +315,15 @@ typedef struct andon_limits {
     size_t head_bytes;
     /** The body of an HTTP request; a larger one gets 413. Default 256 KiB. */
     size_t body_bytes;
-    /** All that is incomplete, of all connections; beyond it whoever holds most is closed with 1013. Default 32 MiB. */
+    /**
+     * All that is incomplete, of all connections; beyond it whoever holds most is closed with 1013. Default
+     * 32 MiB.
+     */
     size_t partial_bytes_total;
-    /** What one client was sent privately and has not taken; beyond it the connection is closed with 1013. Default 4 MiB. */
+    /**
+     * What one client was sent privately and has not taken; beyond it the connection is closed with 1013.
+     * Default 4 MiB.
+     */
     size_t outbox_bytes;
     /** The same of all clients. Default 32 MiB. */
     size_t outbox_bytes_total;
@@ -326,7 +370,10 @@ typedef struct andon_thread_options {
     size_t struct_size;
     /** Its name; the system may cut it. Default "andon". */
     andon_str name;
-    /** The processors that it may run on, `processors_count` numbers. Default: those of the thread that starts the server. A controller that pins its control thread should set this. */
+    /**
+     * The processors that it may run on, `processors_count` numbers. Default: those of the thread that starts
+     * the server. A controller that pins its control thread should set this.
+     */
     const uint32_t *processors;
     /** How many there are. */
     size_t processors_count;
@@ -352,11 +399,20 @@ typedef struct andon_mount_options {
     const andon_str *subprotocols;
     /** How many there are. */
     size_t subprotocols_count;
-    /** Lets in only pages of the same host, those of origins that are listed, and clients that are no browsers. For mounts that know clients by a cookie. */
+    /**
+     * Lets in only pages of the same host, those of origins that are listed, and clients that are no
+     * browsers. For mounts that know clients by a cookie.
+     */
     bool same_origin;
-    /** While the server stops, a contract is asked about newcomers all the same, so as to refuse them in its own words. */
+    /**
+     * While the server stops, a contract is asked about newcomers all the same, so as to refuse them in its
+     * own words.
+     */
     bool refuses_while_stopping;
-    /** Each client waits for the host: an event of `ANDON_EVENT_ASKED` tells of it, which `andon_server_let_in` or `andon_server_refuse` answers. Needs `ANDON_EVENTS_ASKS`. */
+    /**
+     * Each client waits for the host: an event of `ANDON_EVENT_ASKED` tells of it, which
+     * `andon_server_let_in` or `andon_server_refuse` answers. Needs `ANDON_EVENTS_ASKS`.
+     */
     bool asks;
 } andon_mount_options;
 
@@ -370,21 +426,26 @@ typedef struct andon_mount_options {
 #define ANDON_POLICY_ROUND_ROBIN 3
 
 /**
- * Makes a configuration with nothing in it. The server needs an address, by `andon_config_listen`; all else has defaults.
+  * Makes a configuration with nothing in it. The server needs an address, by `andon_config_listen`; all else
+  * has defaults.
  *
- * Threads: any. Blocking: never. Ownership: the caller's, until `andon_config_free`. Real-time: no. Errors: `NULL_ARGUMENT`.
+  * Threads: any. Blocking: never. Ownership: the caller's, until `andon_config_free`. Real-time: no. Errors:
+  * `NULL_ARGUMENT`.
  */
 andon_status andon_config_new(andon_config **config);
 
 /**
- * Frees a configuration, started or not. NULL is nothing to be freed. A server that was started from it is not concerned.
+  * Frees a configuration, started or not. NULL is nothing to be freed. A server that was started from it is
+  * not concerned.
  *
- * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was none.
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
  */
 void andon_config_free(andon_config *config);
 
 /**
- * Listens on `IP:PORT`, such as "0.0.0.0:8000" or "[::1]:8000"; port 0 takes a free one, see `andon_server_port`. May be called several times.
+  * Listens on `IP:PORT`, such as "0.0.0.0:8000" or "[::1]:8000"; port 0 takes a free one, see
+  * `andon_server_port`. May be called several times.
  *
  * Threads: any. Blocking: never. Ownership: `address` is copied. Real-time: no.
  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_UTF8`, `SPENT`; an address that is none is told by the start.
@@ -396,7 +457,8 @@ andon_status andon_config_listen(andon_config *config,
  * Sets the limits; those that are zero keep their defaults.
  *
  * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_STRUCT_SIZE`, `SPENT`; limits that contradict each other are told by the start.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_STRUCT_SIZE`, `SPENT`; limits that contradict each other are
+  * told by the start.
  */
 andon_status andon_config_limits(andon_config *config,
                                  const andon_limits *limits);
@@ -404,13 +466,15 @@ andon_status andon_config_limits(andon_config *config,
 /**
  * Asks for events: the sum of `ANDON_EVENTS_*`. None by default.
  *
- * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`, `BAD_ARGUMENT` for a bit that means nothing.
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`,
+  * `BAD_ARGUMENT` for a bit that means nothing.
  */
 andon_status andon_config_events(andon_config *config,
                                  uint32_t mask);
 
 /**
- * Lets in pages of this origin, `scheme://host[:port]`, and from then on no others. May be called several times. Default: every page.
+  * Lets in pages of this origin, `scheme://host[:port]`, and from then on no others. May be called several
+  * times. Default: every page.
  *
  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_config_listen`.
  */
@@ -418,7 +482,8 @@ andon_status andon_config_allow_origin(andon_config *config,
                                        andon_str origin);
 
 /**
- * Lets in requests to this host, `name` or `name:port`, and from then on to no others. May be called several times. Default: every host; on an address that only
+  * Lets in requests to this host, `name` or `name:port`, and from then on to no others. May be called several
+  * times. Default: every host; on an address that only
  * this machine reaches, its own names.
  *
  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_config_listen`.
@@ -441,7 +506,8 @@ andon_status andon_config_healthz(andon_config *config, bool serve);
 andon_status andon_config_stop_timeout(andon_config *config, uint32_t timeout_ms);
 
 /**
- * The kernel's send buffer of each connection, in bytes: a smaller one gives slow clients fresher values. Default: the kernel's choice.
+  * The kernel's send buffer of each connection, in bytes: a smaller one gives slow clients fresher values.
+  * Default: the kernel's choice.
  *
  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`.
  */
@@ -451,22 +517,26 @@ andon_status andon_config_send_buffer(andon_config *config,
 /**
  * What the server's thread is to be: its name, processors, policy, a hook.
  *
- * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what the system refuses is told by the start.
+  * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call
+  * succeeds. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what the
+  * system refuses is told by the start.
  */
 andon_status andon_config_thread(andon_config *config,
                                  const andon_thread_options *options);
 
 /**
- * Checks everything, and gives the most memory that the server will allocate, in bytes, whatever its clients do. Callbacks' own memory, the kernel's buffers and the thread's
+  * Checks everything, and gives the most memory that the server will allocate, in bytes, whatever its clients
+  * do. Callbacks' own memory, the kernel's buffers and the thread's
  * stack are not counted. From then on the configuration takes no more settings.
  *
- * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`, `BAD_CONFIG` with the reason.
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `SPENT`, `BAD_CONFIG`
+  * with the reason.
  */
 andon_status andon_config_memory_ceiling(andon_config *config,
                                          size_t *bytes);
 
-/** An `andon_limits` with its size set and all else zero, to be assigned from `ANDON_LIMITS_INIT`. */
+/** What `ANDON_LIMITS_INIT` is: the size set, and all else zero. */
 static inline andon_limits andon_limits_init(void) {
     andon_limits made;
     memset(&made, 0, sizeof made);
@@ -475,7 +545,7 @@ static inline andon_limits andon_limits_init(void) {
 }
 #define ANDON_LIMITS_INIT andon_limits_init()
 
-/** An `andon_thread_options` with its size set and all else zero, to be assigned from `ANDON_THREAD_OPTIONS_INIT`. */
+/** What `ANDON_THREAD_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_thread_options andon_thread_options_init(void) {
     andon_thread_options made;
     memset(&made, 0, sizeof made);
@@ -484,7 +554,7 @@ static inline andon_thread_options andon_thread_options_init(void) {
 }
 #define ANDON_THREAD_OPTIONS_INIT andon_thread_options_init()
 
-/** An `andon_mount_options` with its size set and all else zero, to be assigned from `ANDON_MOUNT_OPTIONS_INIT`. */
+/** What `ANDON_MOUNT_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_mount_options andon_mount_options_init(void) {
     andon_mount_options made;
     memset(&made, 0, sizeof made);
@@ -508,34 +578,42 @@ typedef int32_t andon_stopped;
 #define ANDON_STOPPED_REQUESTED 3
 
 /**
- * Starts a server. When this returns, it listens. The configuration is spent, whatever the outcome, and still to be freed.
+  * Starts a server. When this returns, it listens. The configuration is spent, whatever the outcome, and
+  * still to be freed.
  *
- * Threads: any. Blocking: for the system, to make a thread. Ownership: the server is the caller's, until `andon_server_free`. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `SPENT`, `BAD_CONFIG`, `CANNOT_LISTEN`, `BAD_STORE`, `SYSTEM`; the message names what is wrong.
+  * Threads: any. Blocking: for the system, to make a thread. Ownership: the server is the caller's, until
+  * `andon_server_free`. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `SPENT`, `BAD_CONFIG`, `CANNOT_LISTEN`, `BAD_STORE`,
+  * `SYSTEM`; the message names what is wrong.
  */
 andon_status andon_server_start(andon_config *config,
                                 andon_server **server);
 
 /**
- * Stops the server: contracts say their last words, clients are closed with 1001, and have until the timeout to take both. Called again, it tells the same. The handle stays valid: see docs/c-api.md.
+  * Stops the server: contracts say their last words, clients are closed with 1001, and have until the timeout
+  * to take both. Called again, it tells the same. The handle stays valid: see docs/c-api.md.
  * From a callback it only requests the stop. `stopped` may be NULL.
  *
- * Threads: any; also in an `atexit` handler. Blocking: up to the timeout and some seconds, for threads to end. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+  * Threads: any; also in an `atexit` handler. Blocking: up to the timeout and some seconds, for threads to
+  * end. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
  */
 andon_status andon_server_stop(const andon_server *server,
                                uint32_t timeout_ms,
                                andon_stopped *stopped);
 
 /**
- * Stops the server if that was not done, and frees it. NULL is nothing to be freed; in a child of a fork nothing happens.
+  * Stops the server if that was not done, and frees it. NULL is nothing to be freed; in a child of a fork
+  * nothing happens.
  *
- * Threads: any but the server's own, and nobody may use the server any more. Blocking: as `andon_server_stop`, with the timeout of `andon_config_stop_timeout`. Real-time: no.
+  * Threads: any but the server's own, and nobody may use the server any more. Blocking: as
+  * `andon_server_stop`, with the timeout of `andon_config_stop_timeout`. Real-time: no.
  * Errors: none; see `andon_last_error` for a pointer that was none.
  */
 void andon_server_free(andon_server *server);
 
 /**
- * The port that the server listens on: of the address given first (`index` 0), or of another. 0: there is no such address.
+  * The port that the server listens on: of the address given first (`index` 0), or of another. 0: there is no
+  * such address.
  *
  * Threads: any. Blocking: never. Real-time: no. Errors: 0, see `andon_last_error`.
  */
@@ -545,16 +623,19 @@ uint16_t andon_server_port(const andon_server *server,
 /**
  * The mount at this pattern, as it was given to the configuration.
  *
- * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND`.
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`,
+  * `NOT_FOUND`.
  */
 andon_status andon_server_mount(const andon_server *server,
                                 andon_str pattern,
                                 andon_mount *mount);
 
 /**
- * Sends one message to one client, in order with everything else it gets. One that is gone by then is counted, and no error.
+  * Sends one message to one client, in order with everything else it gets. One that is gone by then is
+  * counted, and no error.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `FULL`, `STOPPED`, `REFUSED`.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `FULL`, `STOPPED`, `REFUSED`.
  */
 andon_status andon_server_send(const andon_server *server,
                                andon_conn conn,
@@ -562,9 +643,11 @@ andon_status andon_server_send(const andon_server *server,
                                andon_bytes message);
 
 /**
- * Closes a client, after everything that was sent to it before. Good codes are 1000, 1001, 1008 and 4000 to 4999; a reason longer than 123 bytes is cut.
+  * Closes a client, after everything that was sent to it before. Good codes are 1000, 1001, 1008 and 4000 to
+  * 4999; a reason longer than 123 bytes is cut.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent, `FULL`, `STOPPED`.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent, `FULL`, `STOPPED`.
  */
 andon_status andon_server_close(const andon_server *server,
                                 andon_conn conn,
@@ -574,7 +657,8 @@ andon_status andon_server_close(const andon_server *server,
 /**
  * Closes every client whose identity has this subject with 1008.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
  */
 andon_status andon_server_revoke(const andon_server *server,
                                  andon_str subject);
@@ -587,14 +671,16 @@ andon_status andon_server_revoke(const andon_server *server,
 size_t andon_stats_count(void);
 
 /**
- * The name of one of them, such as "connections"; NULL beyond the last. A name keeps its meaning, not its place: look for the name once.
+  * The name of one of them, such as "connections"; NULL beyond the last. A name keeps its meaning, not its
+  * place: look for the name once.
  *
  * Threads: any. Blocking: never. Ownership: static. Real-time: no. Errors: NULL.
  */
 const char *andon_stats_name(size_t index);
 
 /**
- * Copies the statistics, of the end of the loop's last turn, into `values`: the first `count` of them; places beyond the last get 0. Also after a stop.
+  * Copies the statistics, of the end of the loop's last turn, into `values`: the first `count` of them;
+  * places beyond the last get 0. Also after a stop.
  *
  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
  */
@@ -617,7 +703,10 @@ andon_status andon_server_stats(const andon_server *server,
 /** For `andon_config_events`: all of them. */
 #define ANDON_EVENTS_ALL 31
 
-/** What an event is about, and which member of its union is filled: one of `ANDON_EVENT_*`. Later versions may have more: pass over what you do not know. */
+/**
+ * What an event is about, and which member of its union is filled: one of `ANDON_EVENT_*`. Later versions may
+ * have more: pass over what you do not know.
+ */
 typedef int32_t andon_event_kind;
 
 /** Of `ANDON_EVENT_OPENED`. */
@@ -755,7 +844,9 @@ typedef union andon_event_data {
     uint64_t reserved[32];
 } andon_event_data;
 
-/** One event: made by `ANDON_EVENT_INIT`, filled by `andon_server_next_event`, ended by `andon_event_release`. */
+/**
+ * One event: made by `ANDON_EVENT_INIT`, filled by `andon_server_next_event`, ended by `andon_event_release`.
+ */
 typedef struct andon_event {
     /** Set by `ANDON_EVENT_INIT`. */
     size_t struct_size;
@@ -839,32 +930,38 @@ typedef struct andon_event {
 #define ANDON_CLASS_NOTICE 3
 
 /**
- * The next event, waiting up to `timeout_ms` for it: 0 never waits, `ANDON_FOREVER` has no limit. Each event goes to one of the threads that read. Release it by `andon_event_release`.
+  * The next event, waiting up to `timeout_ms` for it: 0 never waits, `ANDON_FOREVER` has no limit. Each event
+  * goes to one of the threads that read. Release it by `andon_event_release`.
  *
- * Threads: any. Blocking: up to the timeout. Ownership: what the event points to is the event's. Real-time: no: it may wake the loop, or spin for a moment.
- * Errors: `NO_EVENT` and `ENDED`, which are outcomes; `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `EVENTS_OFF`.
+  * Threads: any. Blocking: up to the timeout. Ownership: what the event points to is the event's. Real-time:
+  * no: it may wake the loop, or spin for a moment.
+  * Errors: `NO_EVENT` and `ENDED`, which are outcomes; `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`,
+  * `BAD_STRUCT_SIZE`, `EVENTS_OFF`.
  */
 andon_status andon_server_next_event(const andon_server *server,
                                      uint32_t timeout_ms,
                                      andon_event *event);
 
 /**
- * Releases what an event owns, and makes it one of kind `ANDON_EVENT_NONE`, to be filled again. NULL, or an event that holds nothing, is nothing to be released.
+  * Releases what an event owns, and makes it one of kind `ANDON_EVENT_NONE`, to be filled again. NULL, or an
+  * event that holds nothing, is nothing to be released.
  *
  * Threads: any; one at a time for one event. Blocking: never. Real-time: no. Errors: none.
  */
 void andon_event_release(andon_event *event);
 
 /**
- * A descriptor that is readable while events wait, and when the server has ended: for the host's own `poll`, `select` or `epoll`, and nothing else. A call of `andon_server_next_event` that finds none
+  * A descriptor that is readable while events wait, and when the server has ended: for the host's own `poll`,
+  * `select` or `epoll`, and nothing else. A call of `andon_server_next_event` that finds none
  * clears it. Not on Windows.
  *
- * Threads: any. Blocking: never. Ownership: the server's, which closes it when it is freed. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `EVENTS_OFF`, `SYSTEM`, `NOT_SUPPORTED`.
+  * Threads: any. Blocking: never. Ownership: the server's, which closes it when it is freed. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `EVENTS_OFF`, `SYSTEM`, `NOT_SUPPORTED`.
  */
 andon_status andon_server_event_fd(const andon_server *server,
                                    int32_t *descriptor);
 
-/** An `andon_event` with its size set and all else zero, to be assigned from `ANDON_EVENT_INIT`. */
+/** What `ANDON_EVENT_INIT` is: the size set, and all else zero. */
 static inline andon_event andon_event_init(void) {
     andon_event made;
     memset(&made, 0, sizeof made);
@@ -927,7 +1024,10 @@ typedef struct andon_equipment_options {
     size_t tags_count;
     /** Room for tags that are added later, by `andon_equipment_add_tag`. */
     size_t room_for_tags;
-    /** After how long without a write it is shown as disconnected: at least 100. There is no default, since only the host knows how often it writes; `ANDON_FOREVER`: never. */
+    /**
+     * After how long without a write it is shown as disconnected: at least 100. There is no default, since
+     * only the host knows how often it writes; `ANDON_FOREVER`: never.
+     */
     uint32_t stale_after_ms;
     /** The encoding of `code`, `name` and the names of tags: one of `ANDON_ENCODING_*`. */
     andon_encoding encoding;
@@ -947,23 +1047,28 @@ typedef struct andon_equipment_options {
 /**
  * Makes a tag table. `options` may be NULL.
  *
- * Threads: any. Blocking: never. Ownership: the caller's, until `andon_tags_free`. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_STRUCT_SIZE`, `TABLE_FULL` for more room than there can be.
+  * Threads: any. Blocking: never. Ownership: the caller's, until `andon_tags_free`. Real-time: no. Errors:
+  * `NULL_ARGUMENT`, `BAD_STRUCT_SIZE`, `TABLE_FULL` for more room than there can be.
  */
 andon_status andon_tags_new(const andon_tags_options *options,
                             andon_tags **tags);
 
 /**
- * Frees a tag table, or rather the host's end of it: a monitor that shows it goes on. NULL is nothing to be freed.
+  * Frees a tag table, or rather the host's end of it: a monitor that shows it goes on. NULL is nothing to be
+  * freed.
  *
- * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was none.
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
  */
 void andon_tags_free(andon_tags *tags);
 
 /**
- * Declares equipment, also while the server runs. Its code, name and tags come in the encoding that `options` says.
+  * Declares equipment, also while the server runs. Its code, name and tags come in the encoding that
+  * `options` says.
  *
  * Threads: any. Blocking: for others who declare or look up. Ownership: all is copied. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `TABLE_FULL`, `CODE_TAKEN`, `BAD_EQUIPMENT`, `BAD_TAG`.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ENCODING`,
+  * `BAD_ARGUMENT`, `TABLE_FULL`, `CODE_TAKEN`, `BAD_EQUIPMENT`, `BAD_TAG`.
  */
 andon_status andon_tags_declare(const andon_tags *tags,
                                 const andon_equipment_options *options,
@@ -973,7 +1078,8 @@ andon_status andon_tags_declare(const andon_tags *tags,
  * Adds a tag to equipment that has room for it.
  *
  * Threads: any. Blocking: for others who declare or look up. Ownership: copied. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `BAD_TAG`, `UNKNOWN_EQUIPMENT`.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `BAD_TAG`,
+  * `UNKNOWN_EQUIPMENT`.
  */
 andon_status andon_equipment_add_tag(const andon_tags *tags,
                                      andon_equipment equipment,
@@ -985,7 +1091,8 @@ andon_status andon_equipment_add_tag(const andon_tags *tags,
 /**
  * The equipment of this code.
  *
- * Threads: any. Blocking: for others who declare or look up. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `NOT_FOUND`.
+  * Threads: any. Blocking: for others who declare or look up. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `NOT_FOUND`.
  */
 andon_status andon_tags_equipment(const andon_tags *tags,
                                   andon_str code,
@@ -995,7 +1102,8 @@ andon_status andon_tags_equipment(const andon_tags *tags,
 /**
  * The equipment's tag of this name and kind.
  *
- * Threads: any. Blocking: never. Real-time: no, in that it compares names. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `UNKNOWN_EQUIPMENT`, `BAD_TAG`.
+  * Threads: any. Blocking: never. Real-time: no, in that it compares names. Errors: `NULL_ARGUMENT`,
+  * `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ENCODING`, `BAD_ARGUMENT`, `UNKNOWN_EQUIPMENT`, `BAD_TAG`.
  */
 andon_status andon_equipment_tag(const andon_tags *tags,
                                  andon_equipment equipment,
@@ -1004,7 +1112,7 @@ andon_status andon_equipment_tag(const andon_tags *tags,
                                  andon_tag_kind tag_kind,
                                  andon_tag *tag);
 
-/** An `andon_tags_options` with its size set and all else zero, to be assigned from `ANDON_TAGS_OPTIONS_INIT`. */
+/** What `ANDON_TAGS_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_tags_options andon_tags_options_init(void) {
     andon_tags_options made;
     memset(&made, 0, sizeof made);
@@ -1013,7 +1121,7 @@ static inline andon_tags_options andon_tags_options_init(void) {
 }
 #define ANDON_TAGS_OPTIONS_INIT andon_tags_options_init()
 
-/** An `andon_equipment_options` with its size set and all else zero, to be assigned from `ANDON_EQUIPMENT_OPTIONS_INIT`. */
+/** What `ANDON_EQUIPMENT_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_equipment_options andon_equipment_options_init(void) {
     andon_equipment_options made;
     memset(&made, 0, sizeof made);
@@ -1065,7 +1173,8 @@ typedef int32_t andon_equipment_status;
 /**
  * Writes one tag of kind `ANDON_KIND_BOOL`; the equipment's other tags keep their values.
  *
- * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BUSY`, `UNKNOWN_EQUIPMENT`, `UNKNOWN_TAG`, `WRONG_KIND`.
+  * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone:
+  * `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BUSY`, `UNKNOWN_EQUIPMENT`, `UNKNOWN_TAG`, `WRONG_KIND`.
  */
 andon_status andon_tag_set_bool(const andon_tags *tags,
                                 andon_tag tag,
@@ -1074,17 +1183,26 @@ andon_status andon_tag_set_bool(const andon_tags *tags,
 /** Writes one tag of kind `ANDON_KIND_I64`. All else as `andon_tag_set_bool`. */
 andon_status andon_tag_set_i64(const andon_tags *tags, andon_tag tag, int64_t value);
 
-/** Writes one tag of kind `ANDON_KIND_F64`. What is not finite becomes no value, and is counted. All else as `andon_tag_set_bool`. */
+/**
+ * Writes one tag of kind `ANDON_KIND_F64`. What is not finite becomes no value, and is counted. All else as
+ * `andon_tag_set_bool`.
+ */
 andon_status andon_tag_set_f64(const andon_tags *tags,
                                andon_tag tag,
                                double value);
 
-/** Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`; besides `BAD_UTF8` and `TEXT_TOO_LONG`. `value` is copied. */
+/**
+ * Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`;
+ * besides `BAD_UTF8` and `TEXT_TOO_LONG`. `value` is copied.
+ */
 andon_status andon_tag_set_text(const andon_tags *tags,
                                 andon_tag tag,
                                 andon_str value);
 
-/** As `andon_tag_set_bool`, of a value that is from `time_ms`, which is shown as the equipment's last update until its next write. */
+/**
+ * As `andon_tag_set_bool`, of a value that is from `time_ms`, which is shown as the equipment's last update
+ * until its next write.
+ */
 andon_status andon_tag_set_bool_at(const andon_tags *tags,
                                    int64_t time_ms,
                                    andon_tag tag,
@@ -1100,17 +1218,22 @@ andon_status andon_tag_set_f64_at(const andon_tags *tags, int64_t time_ms, andon
 andon_status andon_tag_set_text_at(const andon_tags *tags, int64_t time_ms, andon_tag tag, andon_str value);
 
 /**
- * Writes up to 128 times to one equipment, as one: no client sees some of it without the rest. Of two writes of one tag the later counts. A fault in one, and nothing is written.
+  * Writes up to 128 times to one equipment, as one: no client sees some of it without the rest. Of two writes
+  * of one tag the later counts. A fault in one, and nothing is written.
  *
  * Threads: any, one writer for each equipment. Blocking: never. Ownership: copied. Real-time: yes.
- * Errors, by status alone: as the single writes; besides `OTHER_EQUIPMENT`, `TOO_MANY_WRITES`, `BAD_ARGUMENT` for a kind that is none.
+  * Errors, by status alone: as the single writes; besides `OTHER_EQUIPMENT`, `TOO_MANY_WRITES`,
+  * `BAD_ARGUMENT` for a kind that is none.
  */
 andon_status andon_tags_update(const andon_tags *tags,
                                andon_equipment equipment,
                                const andon_tag_write *writes,
                                size_t count);
 
-/** As `andon_tags_update`, of values that are from `time_ms`, which is shown as the equipment's last update until its next write. */
+/**
+ * As `andon_tags_update`, of values that are from `time_ms`, which is shown as the equipment's last update
+ * until its next write.
+ */
 andon_status andon_tags_update_at(const andon_tags *tags,
                                   int64_t time_ms,
                                   andon_equipment equipment,
@@ -1120,7 +1243,8 @@ andon_status andon_tags_update_at(const andon_tags *tags,
 /**
  * Says what equipment is doing, where the host knows better than its tags tell: one of `ANDON_EQUIPMENT_*`.
  *
- * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT`, `BUSY`, `UNKNOWN_EQUIPMENT`.
+  * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone:
+  * `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT`, `BUSY`, `UNKNOWN_EQUIPMENT`.
  */
 andon_status andon_tags_set_status(const andon_tags *tags,
                                    andon_equipment equipment,
@@ -1129,15 +1253,18 @@ andon_status andon_tags_set_status(const andon_tags *tags,
 /**
  * Changes nothing, and proves that the host is alive.
  *
- * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BUSY`, `UNKNOWN_EQUIPMENT`.
+  * Threads: any, one writer for each equipment. Blocking: never. Real-time: yes. Errors, by status alone:
+  * `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BUSY`, `UNKNOWN_EQUIPMENT`.
  */
 andon_status andon_tags_touch(const andon_tags *tags,
                               andon_equipment equipment);
 
 /**
- * Says that the host has lost the source of its values, a fieldbus for example. Clients are told; equipment is shown as it was written.
+  * Says that the host has lost the source of its values, a fieldbus for example. Clients are told; equipment
+  * is shown as it was written.
  *
- * Threads: any. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+  * Threads: any. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`.
  */
 andon_status andon_tags_source_lost(const andon_tags *tags);
 
@@ -1165,7 +1292,10 @@ typedef struct andon_topic_options {
     andon_lag lag;
     /** One of `ANDON_SNAPSHOT_*`. */
     andon_snapshot_source snapshot;
-    /** What slow clients have not taken yet; a quarter of it is the largest message. Default 1 MiB, at least 64 KiB. */
+    /**
+     * What slow clients have not taken yet; a quarter of it is the largest message. Default 1 MiB, at least
+     * 64 KiB.
+     */
     size_t log_bytes;
 } andon_topic_options;
 
@@ -1195,7 +1325,9 @@ typedef struct andon_topic_options {
 /**
  * Declares a topic that the host publishes to, and that contracts find by its name.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what contradicts itself is told by the start.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what contradicts itself is told by the
+  * start.
  */
 andon_status andon_config_topic(andon_config *config,
                                 andon_str name,
@@ -1204,24 +1336,30 @@ andon_status andon_config_topic(andon_config *config,
 /**
  * The topic of this name that was declared in the configuration.
  *
- * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND`.
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`,
+  * `NOT_FOUND`.
  */
 andon_status andon_server_topic(const andon_server *server,
                                 andon_str name,
                                 andon_topic *topic);
 
 /**
- * Publishes a message to every subscriber of a topic. The newest value of a state topic is always taken, however busy the loop is: it replaces one that the loop has not come to. Entries of a stream are
+  * Publishes a message to every subscriber of a topic. The newest value of a state topic is always taken,
+  * however busy the loop is: it replaces one that the loop has not come to. Entries of a stream are
  * queued, or refused as `FULL`.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `FULL`, `STOPPED`, `REFUSED` when it is too large.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `FULL`, `STOPPED`, `REFUSED` when it is too large.
  */
 andon_status andon_server_publish(const andon_server *server,
                                   andon_topic topic,
                                   andon_message_kind kind,
                                   andon_bytes message);
 
-/** Publishes the newest value of one key of a topic with `ANDON_SNAPSHOT_KEYED`: newcomers get the latest of every key. All else as `andon_server_publish`. */
+/**
+ * Publishes the newest value of one key of a topic with `ANDON_SNAPSHOT_KEYED`: newcomers get the latest of
+ * every key. All else as `andon_server_publish`.
+ */
 andon_status andon_server_publish_key(const andon_server *server,
                                       andon_topic topic,
                                       andon_str key,
@@ -1231,13 +1369,14 @@ andon_status andon_server_publish_key(const andon_server *server,
 /**
  * Forgets a key: newcomers do not hear of it any more. Those who are there are not told.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
  */
 andon_status andon_server_forget_key(const andon_server *server,
                                      andon_topic topic,
                                      andon_str key);
 
-/** An `andon_topic_options` with its size set and all else zero, to be assigned from `ANDON_TOPIC_OPTIONS_INIT`. */
+/** What `ANDON_TOPIC_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_topic_options andon_topic_options_init(void) {
     andon_topic_options made;
     memset(&made, 0, sizeof made);
@@ -1266,14 +1405,20 @@ typedef struct andon_hub_mirror {
     andon_str to;
 } andon_hub_mirror;
 
-/** Which topics are sent once more when nothing was published to them for a while: one of `ANDON_HUB_RESEND_*`. */
+/**
+ * Which topics are sent once more when nothing was published to them for a while: one of
+ * `ANDON_HUB_RESEND_*`.
+ */
 typedef int32_t andon_hub_resend;
 
 /** What a topic hub is to be. Zero means the default. */
 typedef struct andon_hub_options {
     /** Set by `ANDON_HUB_OPTIONS_INIT`. */
     size_t struct_size;
-    /** Its topics, `topics_count` of them. Default: robots, tables, events, orders, status, systemlogs, customers, inventory and video_streams. */
+    /**
+     * Its topics, `topics_count` of them. Default: robots, tables, events, orders, status, systemlogs,
+     * customers, inventory and video_streams.
+     */
     const andon_hub_topic *topics;
     /** How many there are. */
     size_t topics_count;
@@ -1287,7 +1432,10 @@ typedef struct andon_hub_options {
     size_t log_bytes;
     /** How often every client is pinged by a message; `ANDON_FOREVER`: never. Default 30,000. */
     uint32_t ping_interval_ms;
-    /** After how long a topic with subscribers that nothing was published to is refreshed, see `ANDON_EVENT_HUB_REFRESH`; `ANDON_FOREVER`: never. Default 10,000. */
+    /**
+     * After how long a topic with subscribers that nothing was published to is refreshed, see
+     * `ANDON_EVENT_HUB_REFRESH`; `ANDON_FOREVER`: never. Default 10,000.
+     */
     uint32_t poll_interval_ms;
     /** One of `ANDON_HUB_RESEND_*`. */
     andon_hub_resend resend;
@@ -1303,10 +1451,12 @@ typedef struct andon_hub_options {
 #define ANDON_HUB_RESEND_NONE 2
 
 /**
- * Mounts a topic hub at a path with one parameter, such as "/ws/{topic}". A server has one at most. `options` and `mount` may be NULL.
+  * Mounts a topic hub at a path with one parameter, such as "/ws/{topic}". A server has one at most.
+  * `options` and `mount` may be NULL.
  *
  * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; what contradicts itself is told by the start.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`;
+  * what contradicts itself is told by the start.
  */
 andon_status andon_config_hub(andon_config *config,
                               andon_str pattern,
@@ -1314,10 +1464,12 @@ andon_status andon_config_hub(andon_config *config,
                               const andon_mount_options *mount);
 
 /**
- * Publishes JSON to everyone on a topic of the hub, and to those who come later until the next one. An empty `key` is the topic itself; else who comes later gets the latest of every key.
+  * Publishes JSON to everyone on a topic of the hub, and to those who come later until the next one. An empty
+  * `key` is the topic itself; else who comes later gets the latest of every key.
  *
  * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_JSON` with line and column, `NOT_FOUND` with the topics there are, `FULL` of a stream only, `STOPPED`, `REFUSED`.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_JSON` with line and column, `NOT_FOUND`
+  * with the topics there are, `FULL` of a stream only, `STOPPED`, `REFUSED`.
  */
 andon_status andon_hub_publish(const andon_server *server,
                                andon_str topic,
@@ -1331,7 +1483,7 @@ andon_status andon_hub_publish(const andon_server *server,
  */
 andon_status andon_hub_forget(const andon_server *server, andon_str topic, andon_str key);
 
-/** An `andon_hub_options` with its size set and all else zero, to be assigned from `ANDON_HUB_OPTIONS_INIT`. */
+/** What `ANDON_HUB_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_hub_options andon_hub_options_init(void) {
     andon_hub_options made;
     memset(&made, 0, sizeof made);
@@ -1348,7 +1500,10 @@ typedef struct andon_monitor_options {
     size_t struct_size;
     /** How often everyone who asks for nothing else gets everything. Default 1,000, at least 10. */
     uint32_t period_ms;
-    /** Sends changes as they are seen to clients of `mode=changes` that name no rate, at most once in this time. Default: they get them each period. */
+    /**
+     * Sends changes as they are seen to clients of `mode=changes` that name no rate, at most once in this
+     * time. Default: they get them each period.
+     */
     uint32_t on_change_ms;
     /** How often the table is looked at for `on_change_ms`. Default 2. */
     uint32_t scan_every_ms;
@@ -1357,10 +1512,12 @@ typedef struct andon_monitor_options {
 } andon_monitor_options;
 
 /**
- * Mounts a tag table at a path, such as "/ws/monitor". The same table may be mounted at several. `options` and `mount` may be NULL.
+  * Mounts a tag table at a path, such as "/ws/monitor". The same table may be mounted at several. `options`
+  * and `mount` may be NULL.
  *
  * Threads: any. Blocking: never. Ownership: copied; the table stays the caller's. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a pattern that cannot be is told by the start.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a pattern that
+  * cannot be is told by the start.
  */
 andon_status andon_config_monitor(andon_config *config,
                                   andon_str pattern,
@@ -1368,7 +1525,7 @@ andon_status andon_config_monitor(andon_config *config,
                                   const andon_monitor_options *options,
                                   const andon_mount_options *mount);
 
-/** An `andon_monitor_options` with its size set and all else zero, to be assigned from `ANDON_MONITOR_OPTIONS_INIT`. */
+/** What `ANDON_MONITOR_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_monitor_options andon_monitor_options_init(void) {
     andon_monitor_options made;
     memset(&made, 0, sizeof made);
@@ -1460,7 +1617,10 @@ typedef struct andon_stream {
     size_t struct_size;
     /** For `pull` and `drop`. */
     void *context;
-    /** Appends up to about `room` bytes, by `andon_buffer_append`, and gives one of `ANDON_PULLED_*`. On the server's thread; it must not wait. */
+    /**
+     * Appends up to about `room` bytes, by `andon_buffer_append`, and gives one of `ANDON_PULLED_*`. On the
+     * server's thread; it must not wait.
+     */
     andon_pulled (*pull)(void *context, size_t room, andon_buffer *out);
     /** Called when `context` is not used any more. May be NULL. */
     void (*drop)(void *context);
@@ -1472,7 +1632,10 @@ typedef struct andon_route {
     size_t struct_size;
     /** For `handle` and `drop`. */
     void *context;
-    /** Answers a request with its whole body: gives an answer, which is taken over, or NULL, and calls `andon_server_answer` for `conn` later, from any thread. On the server's thread; it must not wait. */
+    /**
+     * Answers a request with its whole body: gives an answer, which is taken over, or NULL, and calls
+     * `andon_server_answer` for `conn` later, from any thread. On the server's thread; it must not wait.
+     */
     andon_response *(*handle)(void *context, andon_conn conn, const andon_request *request, andon_bytes body);
     /** Called when `context` is not used any more. May be NULL. */
     void (*drop)(void *context);
@@ -1490,7 +1653,8 @@ typedef struct andon_route {
 /**
  * Makes an answer without headers or body. The status is 200 to 599.
  *
- * Threads: any. Blocking: never. Ownership: the caller's, until it is given or freed. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_ARGUMENT`.
+  * Threads: any. Blocking: never. Ownership: the caller's, until it is given or freed. Real-time: no. Errors:
+  * `NULL_ARGUMENT`, `BAD_ARGUMENT`.
  */
 andon_status andon_response_new(uint16_t status,
                                 andon_response **response);
@@ -1498,7 +1662,8 @@ andon_status andon_response_new(uint16_t status,
 /**
  * Adds a header. The server writes `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` itself.
  *
- * Threads: one. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_HEADER`.
+  * Threads: one. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `BAD_HEADER`.
  */
 andon_status andon_response_header(andon_response *response,
                                    andon_str name,
@@ -1507,7 +1672,8 @@ andon_status andon_response_header(andon_response *response,
 /**
  * Sets the body, and the header `Content-Type`.
  *
- * Threads: one. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_HEADER`.
+  * Threads: one. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `BAD_HEADER`.
  */
 andon_status andon_response_body(andon_response *response,
                                  andon_str content_type,
@@ -1516,7 +1682,8 @@ andon_status andon_response_body(andon_response *response,
 /**
  * Sets a body that is made while it is sent, at the client's pace, and the header `Content-Type`.
  *
- * Threads: one. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
+  * Threads: one. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call
+  * succeeds. Real-time: no.
  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_HEADER`.
  */
 andon_status andon_response_stream(andon_response *response,
@@ -1526,7 +1693,8 @@ andon_status andon_response_stream(andon_response *response,
 /**
  * Frees an answer that was not given to the library. NULL is nothing to be freed.
  *
- * Threads: one. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was none.
+  * Threads: one. Blocking: never. Real-time: no. Errors: none; see `andon_last_error` for a pointer that was
+  * none.
  */
 void andon_response_free(andon_response *response);
 
@@ -1538,17 +1706,20 @@ void andon_response_free(andon_response *response);
 andon_status andon_buffer_append(andon_buffer *buffer, andon_bytes bytes);
 
 /**
- * Serves requests of one method, such as "GET", to a path pattern, such as "/api/robots/{id}". HEAD is answered from GET, OPTIONS by itself.
+  * Serves requests of one method, such as "GET", to a path pattern, such as "/api/robots/{id}". HEAD is
+  * answered from GET, OPTIONS by itself.
  *
- * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a pattern that cannot be is told by the start.
+  * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call
+  * succeeds. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a
+  * pattern that cannot be is told by the start.
  */
 andon_status andon_config_route(andon_config *config,
                                 andon_str method,
                                 andon_str pattern,
                                 const andon_route *route);
 
-/** An `andon_stream` with its size set and all else zero, to be assigned from `ANDON_STREAM_INIT`. */
+/** What `ANDON_STREAM_INIT` is: the size set, and all else zero. */
 static inline andon_stream andon_stream_init(void) {
     andon_stream made;
     memset(&made, 0, sizeof made);
@@ -1557,7 +1728,7 @@ static inline andon_stream andon_stream_init(void) {
 }
 #define ANDON_STREAM_INIT andon_stream_init()
 
-/** An `andon_route` with its size set and all else zero, to be assigned from `ANDON_ROUTE_INIT`. */
+/** What `ANDON_ROUTE_INIT` is: the size set, and all else zero. */
 static inline andon_route andon_route_init(void) {
     andon_route made;
     memset(&made, 0, sizeof made);
@@ -1569,10 +1740,12 @@ static inline andon_route andon_route_init(void) {
 /* ---- Those who wait for the host ------------------------------------------------------------------------- */
 
 /**
- * Lets in a client that waits for the host, told of by `ANDON_EVENT_ASKED`, as someone known by `subject`, or anonymously if that is empty. `name` is for people and may be empty. One that comes too late misses,
+  * Lets in a client that waits for the host, told of by `ANDON_EVENT_ASKED`, as someone known by `subject`,
+  * or anonymously if that is empty. `name` is for people and may be empty. One that comes too late misses,
  * and is counted.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `FULL`, `STOPPED`.
  */
 andon_status andon_server_let_in(const andon_server *server,
                                  andon_conn conn,
@@ -1582,7 +1755,8 @@ andon_status andon_server_let_in(const andon_server *server,
 /**
  * Refuses a client that waits for the host, with an answer; 403 is the usual one.
  *
- * Threads: any. Blocking: never. Ownership: the answer is taken over, whatever the outcome. Real-time: no. Errors: as `andon_server_let_in`.
+  * Threads: any. Blocking: never. Ownership: the answer is taken over, whatever the outcome. Real-time: no.
+  * Errors: as `andon_server_let_in`.
  */
 andon_status andon_server_refuse(const andon_server *server,
                                  andon_conn conn,
@@ -1591,7 +1765,8 @@ andon_status andon_server_refuse(const andon_server *server,
 /**
  * Answers a request whose route gave no answer at once. One that comes too late misses, and is counted.
  *
- * Threads: any. Blocking: never. Ownership: the answer is taken over, whatever the outcome. Real-time: no. Errors: as `andon_server_let_in`.
+  * Threads: any. Blocking: never. Ownership: the answer is taken over, whatever the outcome. Real-time: no.
+  * Errors: as `andon_server_let_in`.
  */
 andon_status andon_server_answer(const andon_server *server,
                                  andon_conn conn,
@@ -1600,21 +1775,31 @@ andon_status andon_server_answer(const andon_server *server,
 /**
  * The source of a streamed answer has more: it is pulled again.
  *
- * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `FULL`, `STOPPED`.
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `FULL`,
+  * `STOPPED`.
  */
 andon_status andon_server_resume(const andon_server *server, andon_conn conn);
 
 /* ---- Contracts of the host's own ------------------------------------------------------------------------- */
 
-/** The callbacks of a contract. Only `message` is needed. All run on the server's thread, one at a time, and must not wait. What they are given lives until they return. */
+/**
+ * The callbacks of a contract. Only `message` is needed. All run on the server's thread, one at a time, and
+ * must not wait. What they are given lives until they return.
+ */
 typedef struct andon_contract {
     /** Set by `ANDON_CONTRACT_INIT`. */
     size_t struct_size;
     /** The first argument of each. */
     void *context;
-    /** The server starts, before any client: declare topics, arm the deadline. It may run after `andon_server_start` has returned. */
+    /**
+     * The server starts, before any client: declare topics, arm the deadline. It may run after
+     * `andon_server_start` has returned.
+     */
     void (*start)(void *context, andon_effects *effects, const andon_setup *setup);
-    /** A client asks to be let in: NULL lets it in, an answer refuses it and is taken over. Nothing can be sent to it yet. */
+    /**
+     * A client asks to be let in: NULL lets it in, an answer refuses it and is taken over. Nothing can be
+     * sent to it yet.
+     */
     andon_response *(*admit)(void *context, andon_effects *effects, andon_conn conn, const andon_request *request);
     /** The WebSocket is open. */
     void (*opened)(void *context, andon_effects *effects, andon_conn conn, const andon_request *request);
@@ -1630,7 +1815,10 @@ typedef struct andon_contract {
     void (*command)(void *context, andon_effects *effects, uint64_t code, andon_bytes data);
     /** The deadline set by `andon_effects_arm` may have passed. */
     void (*deadline)(void *context, andon_effects *effects);
-    /** Somebody needs to know how things stand in a topic declared with `ANDON_SNAPSHOT_CONTRACT`: a newcomer, or a client that was too slow. */
+    /**
+     * Somebody needs to know how things stand in a topic declared with `ANDON_SNAPSHOT_CONTRACT`: a newcomer,
+     * or a client that was too slow.
+     */
     void (*snapshot)(void *context, andon_snapshot *out, andon_topic topic, bool newcomer);
     /** The server stops: a last word to the clients. */
     void (*shutdown)(void *context, andon_effects *effects);
@@ -1641,8 +1829,10 @@ typedef struct andon_contract {
 /**
  * Mounts a contract at a path pattern, such as "/ws/cells/{code}". `mount` may be NULL.
  *
- * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a pattern that cannot be is told by the start.
+  * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call
+  * succeeds. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a pattern that
+  * cannot be is told by the start.
  */
 andon_status andon_config_contract(andon_config *config,
                                    andon_str pattern,
@@ -1650,9 +1840,12 @@ andon_status andon_config_contract(andon_config *config,
                                    const andon_mount_options *mount);
 
 /**
- * Gives a contract of the host's own a command, for its `command`: a number and bytes that mean what the two agree on.
+  * Gives a contract of the host's own a command, for its `command`: a number and bytes that mean what the two
+  * agree on.
  *
- * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `FULL`, `STOPPED`. For a mount that is not there, or no contract of the host's: counted, and no error.
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `FULL`, `STOPPED`. For a mount that is not there, or no contract of the host's: counted, and no
+  * error.
  */
 andon_status andon_server_command(const andon_server *server,
                                   andon_mount mount,
@@ -1674,7 +1867,8 @@ andon_mount andon_setup_mount(const andon_setup *setup);
 andon_status andon_setup_topic(const andon_setup *setup, andon_str name, andon_topic *topic);
 
 /**
- * The time at which the callback runs, in nanoseconds of the monotonic clock that `andon_effects_arm` speaks of.
+  * The time at which the callback runs, in nanoseconds of the monotonic clock that `andon_effects_arm` speaks
+  * of.
  *
  * Threads: the callback's. Blocking: never. Real-time: no. Errors: 0 for NULL.
  */
@@ -1690,7 +1884,8 @@ int64_t andon_effects_time_ms(const andon_effects *effects);
 /**
  * Sends one message to one client, in order with everything else it gets.
  *
- * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_UTF8`, `BAD_ARGUMENT`.
  */
 andon_status andon_effects_send(andon_effects *effects,
                                 andon_conn conn,
@@ -1700,21 +1895,28 @@ andon_status andon_effects_send(andon_effects *effects,
 /**
  * Publishes a message to every subscriber of a topic. It is encoded once, however many there are.
  *
- * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_UTF8`, `BAD_ARGUMENT`.
  */
 andon_status andon_effects_publish(andon_effects *effects,
                                    andon_topic topic,
                                    andon_message_kind kind,
                                    andon_bytes message);
 
-/** Publishes the newest value of one key of a topic with `ANDON_SNAPSHOT_KEYED`. All else as `andon_effects_publish`. */
+/**
+ * Publishes the newest value of one key of a topic with `ANDON_SNAPSHOT_KEYED`. All else as
+ * `andon_effects_publish`.
+ */
 andon_status andon_effects_publish_key(andon_effects *effects,
                                        andon_topic topic,
                                        andon_str key,
                                        andon_message_kind kind,
                                        andon_bytes message);
 
-/** Publishes a message that is never taken for the topic's newest value: a ping, a remark. All else as `andon_effects_publish`. */
+/**
+ * Publishes a message that is never taken for the topic's newest value: a ping, a remark. All else as
+ * `andon_effects_publish`.
+ */
 andon_status andon_effects_notice(andon_effects *effects,
                                   andon_topic topic,
                                   andon_message_kind kind,
@@ -1737,7 +1939,8 @@ andon_status andon_effects_unsubscribe(andon_effects *effects, andon_conn conn, 
 /**
  * Closes a client, after everything that was sent and published to it before.
  *
- * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent.
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent.
  */
 andon_status andon_effects_close(andon_effects *effects,
                                  andon_conn conn,
@@ -1745,9 +1948,11 @@ andon_status andon_effects_close(andon_effects *effects,
                                  andon_str reason);
 
 /**
- * Tells the host something, as an `ANDON_EVENT_CONTRACT`. `event_class` is one of `ANDON_CLASS_*`; `key` says which earlier one an `ANDON_CLASS_STATE` replaces; `about` is the connection it is about, or NULL.
+  * Tells the host something, as an `ANDON_EVENT_CONTRACT`. `event_class` is one of `ANDON_CLASS_*`; `key`
+  * says which earlier one an `ANDON_CLASS_STATE` replaces; `about` is the connection it is about, or NULL.
  *
- * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_UTF8`, `BAD_ARGUMENT`.
  */
 andon_status andon_effects_event(andon_effects *effects,
                                  andon_event_class event_class,
@@ -1757,7 +1962,8 @@ andon_status andon_effects_event(andon_effects *effects,
                                  andon_bytes body);
 
 /**
- * Asks for a call of `deadline` in so many milliseconds; `ANDON_FOREVER` asks for none. A contract has one deadline: the last word counts.
+  * Asks for a call of `deadline` in so many milliseconds; `ANDON_FOREVER` asks for none. A contract has one
+  * deadline: the last word counts.
  *
  * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
  */
@@ -1767,7 +1973,8 @@ andon_status andon_effects_arm(andon_effects *effects,
 /**
  * Declares a topic of the contract's own. The name is for people and logs.
  *
- * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `BAD_TOPIC` with the reason.
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `BAD_TOPIC` with the reason.
  */
 andon_status andon_effects_declare(andon_effects *effects,
                                    andon_str name,
@@ -1784,13 +1991,14 @@ andon_status andon_effects_retire(andon_effects *effects, andon_topic topic);
 /**
  * Adds a message to a snapshot.
  *
- * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_UTF8`, `BAD_ARGUMENT`.
  */
 andon_status andon_snapshot_add(andon_snapshot *snapshot,
                                 andon_message_kind kind,
                                 andon_bytes message);
 
-/** An `andon_contract` with its size set and all else zero, to be assigned from `ANDON_CONTRACT_INIT`. */
+/** What `ANDON_CONTRACT_INIT` is: the size set, and all else zero. */
 static inline andon_contract andon_contract_init(void) {
     andon_contract made;
     memset(&made, 0, sizeof made);
@@ -1812,9 +2020,15 @@ typedef struct andon_log_options {
     andon_log_level level;
     /** For `write` and `drop`. */
     void *context;
-    /** Called for each word: mostly on the server's thread, sometimes on threads that call the library, also at once. It must not wait; what the library is asked to say from within is not said. */
+    /**
+     * Called for each word: mostly on the server's thread, sometimes on threads that call the library, also
+     * at once. It must not wait; what the library is asked to say from within is not said.
+     */
     void (*write)(void *context, andon_log_level level, andon_str message);
-    /** Called when `context` is not used any more: when the server was freed and its thread has ended. May be NULL. */
+    /**
+     * Called when `context` is not used any more: when the server was freed and its thread has ended. May be
+     * NULL.
+     */
     void (*drop)(void *context);
 } andon_log_options;
 
@@ -1832,13 +2046,15 @@ typedef struct andon_log_options {
 /**
  * Gives the server's words to a callback. Without this nothing is said.
  *
- * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
- * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_ARGUMENT`, `SPENT`, `LOGGER_TAKEN`.
+  * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call
+  * succeeds. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_ARGUMENT`, `SPENT`,
+  * `LOGGER_TAKEN`.
  */
 andon_status andon_config_log(andon_config *config,
                               const andon_log_options *options);
 
-/** An `andon_log_options` with its size set and all else zero, to be assigned from `ANDON_LOG_OPTIONS_INIT`. */
+/** What `ANDON_LOG_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_log_options andon_log_options_init(void) {
     andon_log_options made;
     memset(&made, 0, sizeof made);

@@ -88,6 +88,14 @@ fn writes_can_be_timed() {
     }
 }
 
+#[test]
+fn the_library_can_be_unloaded() {
+    if c::has("cc") {
+        let program = c::build("tests/c/unload.c", Link::Loaded, &[]);
+        c::succeed(Command::new(program).arg(c::libraries().join("libandon.so")));
+    }
+}
+
 // ---- the examples, under the address and undefined behaviour sanitizers ------------------------------------
 
 const SANITIZED: [&str; 3] =

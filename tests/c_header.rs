@@ -84,12 +84,12 @@ fn every_function_says_its_terms() {
         if line.starts_with("/**") {
             comment.clear();
         }
-        comment += line;
+        comment += line.trim_start_matches(' ').trim_start_matches("/**").trim_start_matches('*');
         let is_function =
             line.contains('(') && !line.starts_with([' ', '#', '/']) && !line.starts_with("static");
         if is_function && !line.starts_with("typedef") {
             let says = |word: &str| comment.contains(word);
-            let by_another = says("All else as `") || says("* As `andon_");
+            let by_another = says("All else as `") || comment.trim_start().starts_with("As `andon_");
             for word in ["Threads:", "Blocking:", "Real-time:", "Errors"] {
                 assert!(says(word) || by_another, "{line} does not say {word}");
             }

@@ -13,6 +13,8 @@ use std::{
 pub(crate) enum Link {
     Shared,
     Static,
+    /// Not at all: the program loads the library itself.
+    Loaded,
 }
 
 /// The folder of this package.
@@ -62,7 +64,11 @@ pub(crate) fn build(source: &str, link: Link, flags: &[&str]) -> PathBuf {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
     fs::create_dir_all(&out).expect("a folder for programs can be made");
     let name = source.file_stem().expect("a source has a name").to_string_lossy();
-    let kind = if link == Link::Static { "static" } else { "shared" };
+    let kind = match link {
+        Link::Shared => "shared",
+        Link::Static => "static",
+        Link::Loaded => "loaded",
+    };
     // Tests run side by side: each build of a program is its own file.
     static BUILDS: AtomicUsize = AtomicUsize::new(0);
     let number = BUILDS.fetch_add(1, Ordering::Relaxed);
@@ -86,6 +92,7 @@ pub(crate) fn build(source: &str, link: Link, flags: &[&str]) -> PathBuf {
         Link::Static => {
             command.arg(libraries.join("libandon.a"));
         }
+        Link::Loaded => {}
     }
     succeed(command.args(["-lm", "-ldl"]));
     binary
