@@ -97,3 +97,66 @@ fn every_function_says_its_terms() {
         }
     }
 }
+
+/// Structs with their fields, and constants.
+fn layout_program() -> String {
+    let header = c::made_header();
+    let mut program = "#include <andon.h>\n#include <stdio.h>\nint main(void) {\n".to_owned();
+    let mut prints = |line: String| program += &format!("    {line}\n");
+    let mut fields: Option<Vec<String>> = None;
+    for line in header.lines() {
+        let definition = line.starts_with("typedef struct ") || line.starts_with("typedef union ");
+        if definition && line.ends_with('{') {
+            fields = Some(Vec::new());
+        } else if let Some(name) = line.strip_prefix("} ").and_then(|rest| rest.strip_suffix(';')) {
+            prints(format!("printf(\"sizeof {name} %zu\\n\", sizeof({name}));"));
+            for field in fields.take().unwrap_or_default() {
+                prints(format!("printf(\"{name}.{field} %zu\\n\", offsetof({name}, {field}));"));
+            }
+        } else if let (Some(fields), Some(member)) = (&mut fields, line.strip_prefix("    ")) {
+            if member.starts_with([' ', '/', '*']) {
+                continue;
+            }
+            let of_function = member.split_once("(*").and_then(|(_, rest)| rest.split_once(')'));
+            let plain =
+                member.trim_end_matches(';').split('[').next().and_then(|it| it.rsplit([' ', '*']).next());
+            let name = of_function.map(|(name, _)| name).or(plain).unwrap_or_default();
+            fields.push(name.to_owned());
+        } else if let Some((name, value)) =
+            line.strip_prefix("#define ").and_then(|rest| rest.split_once(' '))
+            && value.parse::<u64>().is_ok()
+        {
+            prints(format!("printf(\"{name} %lld\\n\", (long long){name});"));
+        }
+    }
+    program + "    return 0;\n}\n"
+}
+
+/// What programs were compiled with must not change under them: sizes, offsets and numbers are written down.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_layout_is_the_one_that_programs_were_compiled_with() {
+    if !c::has("cc") {
+        return;
+    }
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (source, binary) = (folder.join("layout.c"), folder.join("layout"));
+    fs::write(&source, layout_program()).expect("a program can be written");
+    let include = c::root().join("include");
+    c::succeed(Command::new("cc").arg("-I").arg(include).arg(&source).arg("-o").arg(&binary));
+    let found = String::from_utf8(c::succeed(&mut Command::new(binary)).stdout).expect("it prints text");
+    let path = c::root().join("tests/c/abi-x86_64.txt");
+    if env::var_os("ANDON_UPDATE_HEADER").is_some() {
+        fs::write(&path, &found).expect("the layout can be written");
+    }
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    // Structs with a size in them may grow, and versions count up.
+    let lasts = |line: &&str| !line.starts_with("sizeof ") && !line.starts_with("ANDON_VERSION");
+    let gone: Vec<_> =
+        known.lines().filter(lasts).filter(|line| !found.lines().any(|now| now == *line)).collect();
+    assert!(gone.is_empty(), "programs that were compiled rely on these: {gone:#?}");
+    assert_eq!(
+        found, known,
+        "run ANDON_UPDATE_HEADER=1 cargo test --test c_header, if only something was added"
+    );
+}

@@ -1,9 +1,6 @@
 //! Which side of a fork this is, without asking the system.
 
-use std::sync::{
-    Once,
-    atomic::{AtomicU32, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Forks between the first process and this one.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -17,7 +14,7 @@ pub(super) fn count() -> u32 {
 /// Counts forks from now on. Called before the first object is made.
 #[cfg(unix)]
 pub(super) fn watch() {
-    static WATCHED: Once = Once::new();
+    static WATCHED: std::sync::Once = std::sync::Once::new();
     extern "C" fn in_child() {
         FORKS.fetch_add(1, Relaxed);
     }

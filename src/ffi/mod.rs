@@ -22,6 +22,7 @@ mod guard;
 #[cfg(feature = "contracts")]
 mod hub;
 mod inbox;
+mod layout;
 mod logging;
 #[cfg(feature = "contracts")]
 mod monitor;

@@ -1,0 +1,59 @@
+//! The layout of every struct of the header, as C sees it and as Rust does: `tests/c_header.rs` writes down what the C compiler says, and here is what Rust says.
+#![cfg(all(test, target_arch = "x86_64", feature = "contracts"))]
+
+use super::{
+    config::*, contract::*, event::*, hub::*, logging::*, monitor::*, response::*, tag::*, tags::*, topic::*,
+    types::*,
+};
+use std::collections::BTreeMap;
+
+macro_rules! sizes {
+    ($($name:ident,)*) => { [$((stringify!($name), size_of::<$name>())),*] };
+}
+
+#[test]
+fn structs_are_as_large_in_rust_as_in_c() {
+    let rust = sizes![
+        andon_bytes,
+        andon_conn,
+        andon_contract,
+        andon_equipment,
+        andon_equipment_options,
+        andon_event,
+        andon_event_asked,
+        andon_event_closed,
+        andon_event_contract,
+        andon_event_data,
+        andon_event_opened,
+        andon_event_refresh,
+        andon_event_refused,
+        andon_event_retired,
+        andon_event_staleness,
+        andon_event_store,
+        andon_hub_mirror,
+        andon_hub_options,
+        andon_hub_topic,
+        andon_limits,
+        andon_log_options,
+        andon_monitor_options,
+        andon_mount,
+        andon_mount_options,
+        andon_route,
+        andon_str,
+        andon_stream,
+        andon_tag,
+        andon_tag_options,
+        andon_tag_value,
+        andon_tag_write,
+        andon_tags_options,
+        andon_thread_options,
+        andon_topic,
+        andon_topic_options,
+    ];
+    let c: BTreeMap<&str, usize> = include_str!("../../tests/c/abi-x86_64.txt")
+        .lines()
+        .filter_map(|line| line.strip_prefix("sizeof ")?.split_once(' '))
+        .map(|(name, size)| (name, size.parse().unwrap()))
+        .collect();
+    assert_eq!(c, rust.into_iter().collect());
+}
