@@ -186,3 +186,24 @@ fn the_controller_in_cpp_lives_in_its_hosts_loop() {
         feeds_its_watchers("examples/controller.cpp");
     }
 }
+
+// ---- valgrind ------------------------------------------------------------------------------------------
+
+/// No error, and nothing lost. What the standard library keeps for the main thread is found by a pointer into it, so what is "possibly" lost is not judged.
+#[test]
+fn valgrind_finds_nothing() {
+    if !c::has("cc") || !c::has("valgrind") {
+        return;
+    }
+    for program in ["life", "contract", "topics", "errors"] {
+        let binary = c::build(&format!("tests/c/{program}.c"), Link::Shared, &[]);
+        let mut command = Command::new("valgrind");
+        command.args([
+            "-q",
+            "--leak-check=full",
+            "--show-leak-kinds=definite",
+            "--errors-for-leak-kinds=definite",
+        ]);
+        c::succeed(command.args(["--error-exitcode=9", "--fair-sched=yes"]).arg(binary));
+    }
+}

@@ -26,6 +26,7 @@ use std::{
 };
 
 /// What a server is to be: made, filled by `andon_config_*`, given to `andon_server_start`, freed.
+#[cfg_attr(feature = "ffi", repr(C))] // Not seen by cbindgen, for which it is opaque.
 pub struct andon_config {
     head: Head,
     /// Locked for the moment of one call.
@@ -64,12 +65,10 @@ impl Draft {
     }
 }
 
-impl Object for andon_config {
+// SAFETY: its layout is C's, and its head comes first.
+unsafe impl Object for andon_config {
     const MARK: u32 = u32::from_be_bytes(*b"conf");
     const NAME: &'static str = "andon_config";
-    fn head(&self) -> &Head {
-        &self.head
-    }
 }
 
 /// Limits. Zero means the default, which is given with each.

@@ -8,7 +8,8 @@ use super::{
 };
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// What every object begins with.
+/// What every object begins with. Its first bytes are looked at before anything else, so that a handle of another kind is found out and not read as this one.
+#[repr(C)]
 pub(super) struct Head {
     /// [`Object::MARK`] while the object lives. It tells most mistaken pointers, and no memory is safe from all of them.
     mark: AtomicU32,
@@ -17,12 +18,15 @@ pub(super) struct Head {
 }
 
 /// A thing behind a handle.
-pub(super) trait Object {
+///
+/// # Safety
+///
+/// `repr(C)`, and a [`Head`] is its first field.
+pub(super) unsafe trait Object {
     /// Four letters as a number.
     const MARK: u32;
     /// What the header calls it.
     const NAME: &'static str;
-    fn head(&self) -> &Head;
 }
 
 impl Head {
@@ -45,15 +49,16 @@ pub(super) unsafe fn find<'a, T: Object>(handle: *const T) -> Result<&'a T, ando
     if !handle.is_aligned() {
         return Err(ANDON_STATUS_BAD_HANDLE);
     }
-    // SAFETY: not null, aligned, and the caller's word for the rest. Objects are only shared.
-    let object = unsafe { &*handle };
-    if object.head().mark.load(Relaxed) != T::MARK {
+    // SAFETY: not null, aligned, and the caller's word that it can be read. Whatever object of ours it is, it begins so.
+    let head = unsafe { &*handle.cast::<Head>() };
+    if head.mark.load(Relaxed) != T::MARK {
         return Err(ANDON_STATUS_BAD_HANDLE);
     }
-    if object.head().forks != fork::count() {
+    if head.forks != fork::count() {
         return Err(ANDON_STATUS_FORKED);
     }
-    Ok(object)
+    // SAFETY: it is marked as such an object, and these are only shared.
+    Ok(unsafe { &*handle })
 }
 
 /// As [`find`], with words.
@@ -101,7 +106,9 @@ pub(super) unsafe fn take_back<T: Object>(handle: *mut T) -> Result<Option<Box<T
         return Ok(None);
     }
     // SAFETY: the caller's word.
-    unsafe { look(handle) }?.head().mark.store(0, Relaxed);
+    unsafe { look(handle) }?;
+    // SAFETY: it was looked at just now.
+    unsafe { &*handle.cast::<Head>() }.mark.store(0, Relaxed);
     // SAFETY: it came from a box, and the caller's word that it is used no more.
     Ok(Some(unsafe { Box::from_raw(handle) }))
 }

@@ -22,6 +22,7 @@ use core::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
 /// An answer: made, filled, and given to the library, which takes it over. One that is not given is freed by `andon_response_free`. It belongs to one thread.
+#[cfg_attr(feature = "ffi", repr(C))] // Not seen by cbindgen, for which it is opaque.
 pub struct andon_response {
     head: Head,
     draft: Mutex<Draft>,
@@ -39,12 +40,10 @@ enum Body {
     Stream(String, Stream),
 }
 
-impl Object for andon_response {
+// SAFETY: its layout is C's, and its head comes first.
+unsafe impl Object for andon_response {
     const MARK: u32 = u32::from_be_bytes(*b"resp");
     const NAME: &'static str = "andon_response";
-    fn head(&self) -> &Head {
-        &self.head
-    }
 }
 
 impl andon_response {

@@ -24,6 +24,7 @@ use std::{
 };
 
 /// A server that runs, or has been stopped.
+#[cfg_attr(feature = "ffi", repr(C))] // Not seen by cbindgen, for which it is opaque.
 pub struct andon_server {
     head: Head,
     pub(super) handle: Handle,
@@ -33,12 +34,10 @@ pub struct andon_server {
     _sink: Option<Arc<Sink>>,
 }
 
-impl Object for andon_server {
+// SAFETY: its layout is C's, and its head comes first.
+unsafe impl Object for andon_server {
     const MARK: u32 = u32::from_be_bytes(*b"serv");
     const NAME: &'static str = "andon_server";
-    fn head(&self) -> &Head {
-        &self.head
-    }
 }
 
 /// How a server stopped: one of `ANDON_STOPPED_*`.

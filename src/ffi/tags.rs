@@ -23,6 +23,7 @@ use std::time::Duration;
 
 /// A tag table: equipment, each with its tags. It is made before the server, mounted by `andon_config_monitor`, and written by control threads. It may outlive the server, and be freed before it, once
 /// nobody writes any more.
+#[cfg_attr(feature = "ffi", repr(C))] // Not seen by cbindgen, for which it is opaque.
 pub struct andon_tags {
     head: Head,
     pub(super) tags: Tags,
@@ -31,12 +32,10 @@ pub struct andon_tags {
     pub(super) monitor: EquipmentMonitor,
 }
 
-impl Object for andon_tags {
+// SAFETY: its layout is C's, and its head comes first.
+unsafe impl Object for andon_tags {
     const MARK: u32 = u32::from_be_bytes(*b"tags");
     const NAME: &'static str = "andon_tags";
-    fn head(&self) -> &Head {
-        &self.head
-    }
 }
 
 /// What a tag holds: one of `ANDON_KIND_*`.

@@ -27,24 +27,27 @@ pub(crate) fn made_header() -> String {
     fs::read_to_string(Path::new(env!("OUT_DIR")).join("andon.h")).expect("the build has made the header")
 }
 
-/// Where cargo puts the libraries.
+/// Where the libraries lie that cargo has built for this test; those a folder further up are of the last `cargo build`.
 pub(crate) fn libraries() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it is");
-    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let folder = test.parent().expect("tests lie in target/PROFILE/deps, and so do the libraries");
     for file in ["libandon.so", "libandon.a"] {
         assert!(folder.join(file).exists(), "cargo has built no {file} in {}", folder.display());
     }
     folder.to_owned()
 }
 
-/// Whether this compiler is there; says what is missing otherwise, and fails where everything should be there.
+/// Whether this tool is there; says what is missing otherwise, and fails where everything should be there.
 pub(crate) fn has(compiler: &str) -> bool {
     let ran = Command::new(compiler).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if ran.is_ok_and(|status| status.success()) {
         return true;
     }
-    assert!(env::var_os("CI").is_none(), "no compiler {compiler}: install one (Debian: build-essential)");
-    println!("skipped, since there is no compiler {compiler} (Debian: build-essential)");
+    assert!(
+        env::var_os("CI").is_none(),
+        "there is no {compiler}: install it (Debian: build-essential, valgrind)"
+    );
+    println!("skipped, since there is no {compiler} (Debian: build-essential, valgrind)");
     false
 }
 
@@ -87,7 +90,8 @@ pub(crate) fn build(source: &str, link: Link, flags: &[&str]) -> PathBuf {
     match link {
         Link::Shared => {
             command.arg("-L").arg(&libraries).arg("-landon");
-            command.arg(format!("-Wl,-rpath,{}", libraries.display()));
+            // The old kind of rpath, which comes before the paths that cargo sets for tests.
+            command.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", libraries.display()));
         }
         Link::Static => {
             command.arg(libraries.join("libandon.a"));
