@@ -643,6 +643,14 @@ andon_status andon_server_send(const andon_server *server,
                                andon_bytes message);
 
 /**
+ * Sends one message ahead of everything that still waits for this client. All else as `andon_server_send`.
+ */
+andon_status andon_server_send_urgent(const andon_server *server,
+                                      andon_conn conn,
+                                      andon_message_kind kind,
+                                      andon_bytes message);
+
+/**
   * Closes a client, after everything that was sent to it before. Good codes are 1000, 1001, 1008 and 4000 to
   * 4999; a reason longer than 123 bytes is cut.
  *
@@ -1820,6 +1828,12 @@ typedef struct andon_contract {
      * or a client that was too slow.
      */
     void (*snapshot)(void *context, andon_snapshot *out, andon_topic topic, bool newcomer);
+    /**
+      * A client is too slow for a topic declared with `ANDON_SNAPSHOT_CONTRACT` and `ANDON_LAG_CONFLATE`: it
+      * never gets the messages from `first` up to, and without, `end`,
+     * counted from 0 since the topic was declared. What is added to `out` comes to it before the snapshot.
+     */
+    void (*gap)(void *context, andon_snapshot *out, andon_topic topic, uint64_t first, uint64_t end);
     /** The server stops: a last word to the clients. */
     void (*shutdown)(void *context, andon_effects *effects);
     /** Called when `context` is not used any more. May be NULL. */
@@ -1893,6 +1907,14 @@ andon_status andon_effects_send(andon_effects *effects,
                                 andon_bytes message);
 
 /**
+ * Sends one message ahead of everything that still waits for this client. All else as `andon_effects_send`.
+ */
+andon_status andon_effects_send_urgent(andon_effects *effects,
+                                       andon_conn conn,
+                                       andon_message_kind kind,
+                                       andon_bytes message);
+
+/**
  * Publishes a message to every subscriber of a topic. It is encoded once, however many there are.
  *
   * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
@@ -1921,6 +1943,20 @@ andon_status andon_effects_notice(andon_effects *effects,
                                   andon_topic topic,
                                   andon_message_kind kind,
                                   andon_bytes message);
+
+/**
+  * Publishes the topic's snapshot to all its subscribers once more: its last message, or the latest of every
+  * key. Nothing happens where there is none.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_effects_republish(andon_effects *effects,
+                                     andon_topic topic);
+
+/**
+ * Subscribes a client to what comes from now on, without a snapshot. All else as `andon_effects_subscribe`.
+ */
+andon_status andon_effects_subscribe_from_now(andon_effects *effects, andon_conn conn, andon_topic topic);
 
 /**
  * Subscribes a client, beginning with the topic's snapshot if it has one. Twice is once.

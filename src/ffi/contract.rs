@@ -35,7 +35,7 @@ use crate::{
     wire::response::Response,
 };
 use core::ffi::c_void;
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, ops::Range, sync::Arc, time::Duration};
 
 /// What a contract finds when it starts: the topics that the host declared. It lives until the callback returns.
 pub struct andon_setup {
@@ -117,6 +117,17 @@ pub struct andon_contract {
             out: *mut andon_snapshot,
             topic: andon_topic,
             newcomer: bool,
+        ),
+    >,
+    /// A client is too slow for a topic declared with `ANDON_SNAPSHOT_CONTRACT` and `ANDON_LAG_CONFLATE`: it never gets the messages from `first` up to, and without, `end`,
+    /// counted from 0 since the topic was declared. What is added to `out` comes to it before the snapshot.
+    pub gap: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            out: *mut andon_snapshot,
+            topic: andon_topic,
+            first: u64,
+            end: u64,
         ),
     >,
     /// The server stops: a last word to the clients.
@@ -241,6 +252,22 @@ pub unsafe extern "C" fn andon_effects_send(
     })
 }
 
+/// Sends one message ahead of everything that still waits for this client. All else as `andon_effects_send`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_effects_send_urgent(
+    effects: *mut andon_effects,
+    conn: andon_conn,
+    kind: andon_message_kind,
+    message: andon_bytes,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let (effects, message) = unsafe { (of(effects)?, message.message(kind)?) };
+        effects.send_urgent(conn.into(), message);
+        Ok(())
+    })
+}
+
 /// Publishes a message to every subscriber of a topic. It is encoded once, however many there are.
 ///
 /// Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `BAD_ARGUMENT`.
@@ -288,6 +315,35 @@ pub unsafe extern "C" fn andon_effects_notice(
         // SAFETY: the caller's word.
         let (effects, message) = unsafe { (of(effects)?, message.message(kind)?) };
         effects.notice(topic.into(), message);
+        Ok(())
+    })
+}
+
+/// Publishes the topic's snapshot to all its subscribers once more: its last message, or the latest of every key. Nothing happens where there is none.
+///
+/// Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_effects_republish(
+    effects: *mut andon_effects,
+    topic: andon_topic,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        unsafe { of(effects) }?.republish(topic.into());
+        Ok(())
+    })
+}
+
+/// Subscribes a client to what comes from now on, without a snapshot. All else as `andon_effects_subscribe`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_effects_subscribe_from_now(
+    effects: *mut andon_effects,
+    conn: andon_conn,
+    topic: andon_topic,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        unsafe { of(effects) }?.subscribe_from_now(conn.into(), topic.into());
         Ok(())
     })
 }
@@ -538,6 +594,13 @@ impl Contract for HostContract {
         let mut lent = andon_snapshot { out };
         // SAFETY: as above.
         unsafe { snapshot(self.context.get(), &raw mut lent, topic.into(), placing == Placing::Newcomer) }
+    }
+
+    fn gap(&mut self, _: Now, topic: TopicId, missed: Range<u64>, out: &mut SnapshotMessages) {
+        let Some(gap) = self.callbacks.rest.gap else { return };
+        let mut lent = andon_snapshot { out };
+        // SAFETY: as above.
+        unsafe { gap(self.context.get(), &raw mut lent, topic.into(), missed.start, missed.end) }
     }
 
     fn shutdown(&mut self, fx: &mut Effects) {

@@ -174,6 +174,21 @@ pub unsafe extern "C" fn andon_server_send(
     })
 }
 
+/// Sends one message ahead of everything that still waits for this client. All else as `andon_server_send`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_server_send_urgent(
+    server: *const andon_server,
+    conn: andon_conn,
+    kind: andon_message_kind,
+    message: andon_bytes,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let (server, message) = unsafe { (look(server)?, message.message(kind)?) };
+        Ok(server.handle.send_urgent(conn.into(), message.to_payload())?)
+    })
+}
+
 /// Closes a client, after everything that was sent to it before. Good codes are 1000, 1001, 1008 and 4000 to 4999; a reason longer than 123 bytes is cut.
 ///
 /// Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT` for a code that may not be sent, `FULL`, `STOPPED`.

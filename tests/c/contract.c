@@ -56,6 +56,11 @@ static void message(void *context, andon_effects *fx, andon_conn conn, andon_mes
         OK(andon_effects_unsubscribe(fx, conn, b->wall));
         STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_effects_close(fx, conn, 1005, andon_text("")));
         OK(andon_effects_close(fx, conn, 4001, andon_text("so long")));
+    } else if (data.length == 5 && memcmp(data.data, "again", 5) == 0) {
+        OK(andon_effects_send_urgent(fx, conn, ANDON_MESSAGE_TEXT, words("at once")));
+        OK(andon_effects_unsubscribe(fx, conn, b->wall));
+        OK(andon_effects_subscribe_from_now(fx, conn, b->wall));
+        OK(andon_effects_republish(fx, b->wall));
     } else if (data.length == 4 && memcmp(data.data, "soon", 4) == 0) {
         OK(andon_effects_arm(fx, 5));
     } else {
@@ -86,9 +91,14 @@ static void deadline(void *context, andon_effects *fx) {
 }
 
 static void snapshot(void *context, andon_snapshot *out, andon_topic topic, bool newcomer) {
-    (void)context; (void)topic;
-    CHECK(newcomer);
+    (void)context; (void)topic; (void)newcomer;
     OK(andon_snapshot_add(out, ANDON_MESSAGE_TEXT, words("as it stands")));
+}
+
+static void gap(void *context, andon_snapshot *out, andon_topic topic, uint64_t first, uint64_t end) {
+    (void)context; (void)topic;
+    CHECK(first < end);
+    OK(andon_snapshot_add(out, ANDON_MESSAGE_TEXT, words("a gap")));
 }
 
 static void shutdown_it(void *context, andon_effects *fx) {
@@ -182,6 +192,7 @@ int main(void) {
     contract.command = command;
     contract.deadline = deadline;
     contract.snapshot = snapshot;
+    contract.gap = gap;
     contract.shutdown = shutdown_it;
     contract.drop = drop;
     OK(andon_config_contract(config, andon_text("/cells/{code}"), &contract, NULL));
@@ -223,6 +234,11 @@ int main(void) {
     ws_until(client, "by command");
     ws_text(client, "soon");
     ws_until(client, "time");
+    ws_text(client, "again");
+    ws_until(client, "at once");
+    ws_until(client, "as it stands");
+    OK(andon_server_send_urgent(server, event.data.contract.conn, ANDON_MESSAGE_TEXT, words("first")));
+    ws_until(client, "first");
     STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_server_close(server, event.data.contract.conn, 1006, andon_text("")));
     guest = ws_open(port, "/cells/A1");
     ws_text(guest, "bye");

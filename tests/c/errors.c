@@ -82,6 +82,10 @@ static void nulls(andon_server *server, andon_tags *tags, andon_equipment equipm
     NULLED(andon_response_stream(NULL, text, NULL));
     NULLED(andon_buffer_append(NULL, words("a")));
     NULLED(andon_effects_send(NULL, conn, ANDON_MESSAGE_TEXT, words("a")));
+    NULLED(andon_effects_send_urgent(NULL, conn, ANDON_MESSAGE_TEXT, words("a")));
+    NULLED(andon_effects_republish(NULL, topic));
+    NULLED(andon_effects_subscribe_from_now(NULL, conn, topic));
+    NULLED(andon_server_send_urgent(NULL, conn, ANDON_MESSAGE_TEXT, words("a")));
     NULLED(andon_effects_publish(NULL, topic, ANDON_MESSAGE_TEXT, words("a")));
     NULLED(andon_effects_publish_key(NULL, topic, text, ANDON_MESSAGE_TEXT, words("a")));
     NULLED(andon_effects_notice(NULL, topic, ANDON_MESSAGE_TEXT, words("a")));
