@@ -12,7 +12,7 @@ mod header {
     use std::{env, fmt::Write as _, fs, path::Path};
 
     /// The files of `src/ffi` that make the header, in its order, with their headings. Each gives its constants, its types and its functions.
-    const PARTS: [(&str, &str); 18] = [
+    const PARTS: [(&str, &str); 19] = [
         ("version", "Version"),
         ("status", "Statuses"),
         ("error", "What went wrong"),
@@ -30,6 +30,7 @@ mod header {
         ("response", "Answers and routes"),
         ("waiting", "Those who wait for the host"),
         ("contract", "Contracts of the host's own"),
+        ("effects", "Within a contract's callbacks"),
         ("logging", "Logging"),
     ];
 

@@ -1812,11 +1812,7 @@ typedef struct andon_contract {
     /** The WebSocket is open. */
     void (*opened)(void *context, andon_effects *effects, andon_conn conn, const andon_request *request);
     /** A message arrived. */
-    void (*message)(void *context,
-                    andon_effects *effects,
-                    andon_conn conn,
-                    andon_message_kind kind,
-                    andon_bytes message);
+    void (*message)(void *context, andon_effects *effects, andon_conn conn, andon_message_kind kind, andon_bytes message);
     /** The connection is over: exactly once for each that was opened. */
     void (*closed)(void *context, andon_effects *effects, andon_conn conn, andon_close_cause cause, uint16_t code);
     /** The host sent a command, by `andon_server_command`. */
@@ -1865,6 +1861,17 @@ andon_status andon_server_command(const andon_server *server,
                                   andon_mount mount,
                                   uint64_t code,
                                   andon_bytes data);
+
+/** What `ANDON_CONTRACT_INIT` is: the size set, and all else zero. */
+static inline andon_contract andon_contract_init(void) {
+    andon_contract made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_CONTRACT_INIT andon_contract_init()
+
+/* ---- Within a contract's callbacks ----------------------------------------------------------------------- */
 
 /**
  * The mount that starts.
@@ -2033,15 +2040,6 @@ andon_status andon_effects_retire(andon_effects *effects, andon_topic topic);
 andon_status andon_snapshot_add(andon_snapshot *snapshot,
                                 andon_message_kind kind,
                                 andon_bytes message);
-
-/** What `ANDON_CONTRACT_INIT` is: the size set, and all else zero. */
-static inline andon_contract andon_contract_init(void) {
-    andon_contract made;
-    memset(&made, 0, sizeof made);
-    made.struct_size = sizeof made;
-    return made;
-}
-#define ANDON_CONTRACT_INIT andon_contract_init()
 
 /* ---- Logging --------------------------------------------------------------------------------------------- */
 

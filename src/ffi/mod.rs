@@ -13,6 +13,7 @@
 mod callback;
 mod config;
 mod contract;
+mod effects;
 mod encoding;
 mod error;
 mod event;
