@@ -37,6 +37,8 @@ const USAGE: &str = "crash [--cycles N] [--devices N] [--store PATH] [--seed N]
 const LIFE: std::ops::Range<u64> = 30..500;
 const STUDENTS: u32 = 2;
 const LESSON: &str = "CRASH001";
+/// Kills that one file goes through: looking at all of it takes longer each time.
+const KILLS_PER_FILE: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
@@ -169,22 +171,30 @@ fn crash(plan: &Plan) -> Result<(), String> {
         sessions += ledger.len();
         acknowledged += ledger.values().filter(|known| known.acknowledged).count();
         samples += found;
+        if cycle % KILLS_PER_FILE == 0 {
+            remove(&plan.store);
+        }
         steps += class.iter().map(|student| student.confirmed).sum::<i64>();
     }
     println!(
         "{} kills: {sessions} sessions, {acknowledged} of them acknowledged, {samples} samples and {steps} confirmed steps in place, nothing lost, nothing misfiled",
         plan.cycles
     );
-    for end in ["", "-wal", "-shm"] {
-        let mut file = plan.store.clone().into_os_string();
-        file.push(end);
-        // What is not there needs no removing.
-        let _ = std::fs::remove_file(file);
-    }
+    remove(&plan.store);
     if acknowledged == 0 {
         return Err("nothing was acknowledged, so nothing was tested: more cycles are needed".into());
     }
     Ok(())
+}
+
+/// Removes the file and what SQLite keeps beside it.
+fn remove(store: &Path) {
+    for end in ["", "-wal", "-shm", "-owner"] {
+        let mut file = store.as_os_str().to_owned();
+        file.push(end);
+        // What is not there needs no removing.
+        let _ = std::fs::remove_file(file);
+    }
 }
 
 /// Starts a server on the file, and waits until it listens.
