@@ -58,24 +58,25 @@ pub struct SqliteStore {
     run: String,
     /// Counts the batches of this run.
     batches: u64,
-    unsure: Option<Unsure>,
+    /// One that was found in the file, and one behind that which may be there as well.
+    unsure: Vec<Unsure>,
 }
 
-/// A batch that may be in the file, although it was not acknowledged.
+/// Records that are in the file if that has this batch, although they were not acknowledged: the batch's own, and those that were found to be in the file
+/// when it was written.
 #[derive(Debug, Clone, Copy)]
 struct Unsure {
     batch: u64,
-    records: usize,
+    first: RecordTicket,
     last: RecordTicket,
 }
 
 impl Unsure {
-    /// What remains of a batch of which this one, once found in the file, is the beginning.
+    /// What remains of records of which these, once found in the file, are the beginning.
     fn rest(self, batch: &[Record]) -> &[Record] {
-        match batch.split_at_checked(self.records) {
-            Some((first, rest)) if first.last().is_some_and(|record| record.ticket == self.last) => rest,
-            _ => batch,
-        }
+        let known = self.first..=self.last;
+        let there = batch.iter().take_while(|record| known.contains(&record.ticket)).count();
+        batch.split_at(there).1
     }
 }
 
@@ -103,7 +104,7 @@ impl SqliteStore {
             );
         }
         let run = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { place, settings, link: Some(link), run, batches: 0, unsure: None })
+        Ok(Self { place, settings, link: Some(link), run, batches: 0, unsure: Vec::new() })
     }
 
     /// Does something with the open file, which is opened first if need be; after a fault that asks for it, it is closed.
@@ -135,25 +136,31 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &[Record]) -> Result<(), StoreError> {
         self.batches += 1;
-        let (run, number, mut unsure) = (self.run.clone(), self.batches, self.unsure);
+        let (run, number) = (self.run.clone(), self.batches);
+        let mut unsure = std::mem::take(&mut self.unsure);
         let done = self.with_link(|link, place, _| {
-            let mut batch = batch;
-            if let Some(before) = unsure {
-                if writer::marked(&place.file, &link.file, &run)? == Some(before.batch) {
-                    batch = before.rest(batch);
-                }
-                unsure = None;
+            if !unsure.is_empty() {
+                let marked = writer::marked(&place.file, &link.file, &run)?;
+                unsure.retain(|batch| Some(batch.batch) == marked);
             }
-            let Some(last) = batch.last() else { return Ok(()) };
-            let perhaps = Unsure { batch: number, records: batch.len(), last: last.ticket };
-            match writer::write(&place.file, &mut link.file, &run, number, batch) {
+            let found = unsure.first().copied();
+            let rest = found.map_or(batch, |found| found.rest(batch));
+            let first = found.map(|found| found.first).or(rest.first().map(|record| record.ticket));
+            let last = rest.last().map(|record| record.ticket).or(found.map(|found| found.last));
+            let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
+            let perhaps = Unsure { batch: number, first, last };
+            // Also where nothing remains: what was found in the file may never have been synced, and is by this.
+            match writer::write(&place.file, &mut link.file, &run, number, rest) {
                 Ok(()) => {
                     // A commit into a file that is gone is none. Should that file come back, it may be in there.
-                    link.see_in_place(place).inspect_err(|_| unsure = Some(perhaps))
+                    link.see_in_place(place).inspect_err(|_| unsure.push(perhaps))?;
+                    // What was found may be offered one by one.
+                    unsure = if rest.is_empty() { vec![perhaps] } else { Vec::new() };
+                    Ok(())
                 }
                 Err(Failed::Undone(fault)) => Err(fault),
                 Err(Failed::Unsure(fault)) => {
-                    unsure = Some(perhaps);
+                    unsure.push(perhaps);
                     Err(fault)
                 }
             }
@@ -219,18 +226,61 @@ mod tests {
         };
         let batch: Vec<_> = (1..=3).map(record).collect();
         store.commit(&batch[..2]).unwrap();
-        store.unsure = Some(Unsure { batch: store.batches, records: 2, last: RecordTicket(2) });
+        let unsure =
+            |batch, first, last| vec![Unsure { batch, first: RecordTicket(first), last: RecordTicket(last) }];
+        store.unsure = unsure(store.batches, 1, 2);
         store.link = None;
         store.commit(&batch).unwrap();
         assert_eq!(kept(&store), 3, "with what has come meanwhile");
         // And when the file does not have it.
-        store.unsure = Some(Unsure { batch: store.batches + 1, records: 2, last: RecordTicket(2) });
+        store.unsure = unsure(store.batches + 1, 1, 2);
         store.commit(&batch).unwrap();
         assert_eq!(kept(&store), 6);
         // Or when whoever offers something now offers something else.
-        store.unsure = Some(Unsure { batch: store.batches, records: 2, last: RecordTicket(9) });
+        store.unsure = unsure(store.batches, 8, 9);
         store.commit(&batch).unwrap();
         assert_eq!(kept(&store), 9);
+        drop(store);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Nor when what has come meanwhile fails in its turn, and fails again.
+    #[test]
+    #[cfg(unix)]
+    fn what_is_in_the_file_is_not_committed_again_however_often_the_rest_fails() {
+        let folder = std::env::temp_dir().join(format!("andon-sqlite-rest-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let (path, aside) = (folder.join("recording.db"), folder.join("aside.db"));
+        let mut store =
+            SqliteStore::builder(&path).busy_wait(std::time::Duration::from_millis(1)).open().unwrap();
+        let record = |ticket| Record {
+            ticket: RecordTicket(ticket),
+            ..Record::new("/", Wall::default(), RecordBody::custom("s", "k", []))
+        };
+        let batch: Vec<_> = (1..=6).map(record).collect();
+        store.commit(&batch[..1]).unwrap();
+        // Committed into a file that is away, and then comes back.
+        let away = |store: &mut SqliteStore, batch: &[Record]| {
+            std::fs::rename(&path, &aside).unwrap();
+            assert!(matches!(store.commit(batch), Err(StoreError::Down(_))));
+            std::fs::rename(&aside, &path).unwrap();
+        };
+        let locked = |store: &mut SqliteStore, batch: &[Record]| {
+            let other = rusqlite::Connection::open(&path).unwrap();
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
+            assert!(matches!(store.commit(batch), Err(StoreError::Down(_))));
+        };
+        away(&mut store, &batch[1..2]);
+        locked(&mut store, &batch[1..3]);
+        away(&mut store, &batch[1..4]);
+        locked(&mut store, &batch[1..5]);
+        // One by one, as after a refusal.
+        for one in batch[1..].chunks(1) {
+            store.commit(one).unwrap();
+        }
+        let file = &store.link.as_ref().unwrap().file;
+        let kept: i64 = file.query_one("SELECT count(*) FROM records", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 6);
         drop(store);
         std::fs::remove_dir_all(&folder).unwrap();
     }
