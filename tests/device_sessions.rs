@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
-use support::{Client, PATIENCE, Script, eventually, start, stats_until, take};
+use support::{Client, PATIENCE, Script, eventually, host::Slow, limits, start, stats_until, take};
 
 const DEVICES: &str = "/ws/device";
 
@@ -131,6 +131,32 @@ fn start_and_stop_as_often_as_one_likes_on_one_connection() {
         assert_eq!(told(&store.records()), expected);
     }
     assert_eq!(server.handle().stats().records_refused, 0);
+}
+
+/// Whoever sends more than the store takes is slowed, whichever of the bounds comes first: nothing is refused.
+#[test]
+fn a_slow_store_slows_its_clients_and_loses_nothing() {
+    const SAMPLES: u64 = 200;
+    for (records, record_bytes) in [(8_192, 20_000), (64, 1 << 20)] {
+        let (go_on, held) = mpsc::channel();
+        let limits = limits(|limits| {
+            (limits.records, limits.record_bytes) = (records, record_bytes);
+            (limits.message_bytes, limits.frame_bytes) = (2_000, 2_000);
+        });
+        let (server, addr) = server(Server::builder().limits(limits).store(Slow(held)));
+        let mut client = Client::open(addr, DEVICES);
+        let session = begin(&mut client, "a");
+        let payload = "x".repeat(700);
+        for _ in 0..SAMPLES {
+            client.text(&format!(r#"{{"type":"data","deviceId":"a","payload":"{payload}"}}"#));
+        }
+        stats_until(&server.handle(), "it is slowed", |stats| stats.pauses > 0);
+        drop(go_on);
+        end(&mut client, "a", &session);
+        let stats = server.handle().stats();
+        assert_eq!((stats.records_refused, stats.samples_lost), (0, 0));
+        stats_until(&server.handle(), "all is recorded", |stats| stats.records == SAMPLES + 2);
+    }
 }
 
 #[test]

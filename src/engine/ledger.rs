@@ -4,7 +4,7 @@ use crate::{
     contracts::store::StoreError,
     ground::{
         id::{MountId, RecordTicket},
-        limits::{Limits, STORE_WAIT},
+        limits::{Limits, RECORD_SPARE_BYTES, RECORDS_PER_MESSAGE, STORE_WAIT},
         time::Tick,
     },
 };
@@ -54,8 +54,10 @@ pub(super) struct Ledger {
     bytes_max: usize,
     /// Refused, and to be told without waiting for anything.
     refused: VecDeque<Entry>,
-    /// There was no room for a record, or is none for the next, since the store last answered.
+    /// A record found no room since the store last answered.
     full: bool,
+    /// Room that is left for what one more message may record: so many records, and bytes. Those who record are not read while there is less.
+    spare: (usize, usize),
     /// When the store last answered.
     answered: Tick,
     /// The store does not work: what it said, or what is to be said of it.
@@ -77,6 +79,12 @@ impl Ledger {
             bytes_max: limits.record_bytes,
             refused: VecDeque::new(),
             full: false,
+            spare: (
+                RECORDS_PER_MESSAGE.min(limits.records / 8).max(1),
+                (limits.message_bytes.saturating_add(RECORDS_PER_MESSAGE * RECORD_SPARE_BYTES))
+                    .min(limits.record_bytes / 2)
+                    .max(1),
+            ),
             answered: Tick::ZERO,
             down: None,
             given_up: false,
@@ -111,7 +119,6 @@ impl Ledger {
         });
         self.held += 1;
         self.bytes += weight_bytes;
-        self.full |= self.held == self.held_max || self.bytes == self.bytes_max;
     }
 
     /// A record was refused. Its turn to be told comes behind those that the store has; at once if the store may never answer for those, or if as
@@ -194,7 +201,9 @@ impl Ledger {
 
     /// Whether those who record must wait.
     pub(super) fn pauses(&self) -> bool {
-        self.full && !self.given_up
+        let (records, bytes) = self.spare;
+        let short = self.held_max - self.held < records || self.bytes_max - self.bytes < bytes;
+        (self.full || short) && !self.given_up
     }
 
     // ---- how much there is ---------------------------------------------------------------------------
@@ -316,6 +325,28 @@ mod tests {
         assert_eq!(ledger.held(), (2, 100));
         answered(&mut ledger, 1);
         assert_eq!((ledger.held(), ledger.pauses()), ((1, 40), false));
+    }
+
+    /// So that nothing is refused that a pause would have saved.
+    #[test]
+    fn those_who_record_are_paused_while_there_is_room_for_one_more_message() {
+        let limits = Limits { records: 32, record_bytes: 40_000, message_bytes: 1_000, ..Limits::default() };
+        let most = 1_000 + RECORDS_PER_MESSAGE * RECORD_SPARE_BYTES;
+        for weight in [1, 900] {
+            let mut full = Ledger::new(&limits);
+            let paused_by = (1..).find(|ticket| {
+                record(&mut full, *ticket, weight, 0).unwrap();
+                full.pauses()
+            });
+            // Before it is paused, the largest message comes.
+            let (mut ledger, paused_by) = (Ledger::new(&limits), paused_by.unwrap());
+            for ticket in 1..paused_by {
+                record(&mut ledger, ticket, weight, 0).unwrap();
+            }
+            for ticket in paused_by..paused_by + RECORDS_PER_MESSAGE as u64 {
+                record(&mut ledger, ticket, most / RECORDS_PER_MESSAGE, 0).unwrap();
+            }
+        }
     }
 
     #[test]

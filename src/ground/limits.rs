@@ -57,10 +57,10 @@ pub struct Limits {
     pub events: usize,
     /// Bytes of the events waiting. Default 16 MiB.
     pub event_bytes: usize,
-    /// Records that the store has and has not answered for; at the bound, connections whose contract records are not read, for at most
-    /// 10 s. Default 8,192.
+    /// Records that the store has and has not answered for; when no more than one message may need is left, connections whose contract records are not
+    /// read, for at most 10 s. Default 8,192.
     pub records: usize,
-    /// Payload bytes of these. Default 16 MiB.
+    /// Payload bytes of these. With twice [`message_bytes`](Self::message_bytes) or more every message finds room. Default 16 MiB.
     pub record_bytes: usize,
     /// How long a batch of records may wait for more before it goes to the store, when nobody waits for one of them. A batch that is full, with
     /// 1,000 records or half of `records` or `record_bytes`, does not wait. At most 1 s. Default 50 ms.
@@ -349,6 +349,10 @@ pub(crate) const RECORD_LOG_BYTES_MAX: u64 = 64 << 20;
 pub(crate) const REPORTS_PER_TURN: usize = 64;
 /// Records in one batch to the store.
 pub(crate) const RECORD_BATCH_MAX: usize = 1_000;
+/// Records that one message of a client gives rise to at most, in the contracts there are: a session that ends, one that begins, its first sample; and one more.
+pub(crate) const RECORDS_PER_MESSAGE: usize = 4;
+/// Bytes of one of these, beside the message itself.
+pub(crate) const RECORD_SPARE_BYTES: usize = 4 << 10;
 /// Refusals of records that may wait to be told at once: with more, a connection is not read any further before they are.
 pub(crate) const REFUSALS_MAX: usize = 1_024;
 
