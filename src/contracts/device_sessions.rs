@@ -411,6 +411,29 @@ mod tests {
         assert!(texts.len() == 1 && texts[0].contains("session_ended"), "{texts:?}");
     }
 
+    /// Also to a client that comes back when the device is forgotten, but the end of its session not committed yet.
+    #[test]
+    fn no_end_is_acknowledged_before_its_commit_however_late_it_is() {
+        let (mut sessions, mut fx) = made(DeviceSessionsConfig::new());
+        let (peer, next) = (ConnId::from_bits(1), ConnId::from_bits(2));
+        open(&mut sessions, &mut fx, peer);
+        say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"a"}"#);
+        let id = sessions.list()[0].id.to_string();
+        sessions.closed(&mut fx, peer, GONE);
+        pass(&mut fx, Duration::from_secs(61));
+        sessions.deadline(&mut fx);
+        fx.drain();
+        open(&mut sessions, &mut fx, next);
+        let end = format!(r#"{{"type":"session_end","deviceId":"a","sessionId":"{id}"}}"#);
+        say(&mut sessions, &mut fx, next, &end);
+        assert_eq!(said(&fx.drain()).0, [""; 0]);
+        for ticket in sessions.clerk.tickets() {
+            sessions.recorded(&mut fx, ticket, Ok(()));
+        }
+        let (texts, _) = said(&fx.drain());
+        assert!(texts.len() == 1 && texts[0].contains("session_ended"), "{texts:?}");
+    }
+
     #[test]
     fn sessions_are_listed_by_device_with_their_holder() {
         let (mut sessions, mut fx) = made(DeviceSessionsConfig::new());

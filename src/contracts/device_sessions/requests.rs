@@ -156,9 +156,16 @@ impl Sessions {
         timestamp: Option<&str>,
     ) -> Done<'a> {
         let told = or_now(fx, timestamp);
-        let Some(at) = self.devices.named(name) else {
-            fx.send(peer, &messages::session_ended(session, name, &told));
-            return Ok(());
+        let book = session.and_then(|id| self.clerk.book.get(id));
+        let own = book.is_some_and(|row| *row.device == *name);
+        let at = match self.devices.named(name) {
+            Some(at) => at,
+            // It was forgotten meanwhile, but what is not committed yet is not acknowledged.
+            None if own && self.durable => self.enter(fx, peer, name)?,
+            None => {
+                fx.send(peer, &messages::session_ended(session, name, &told));
+                return Ok(());
+            }
         };
         self.check_room(fx, at, name)?;
         let Some(device) = self.devices.get(at) else { return Ok(()) };
@@ -172,7 +179,6 @@ impl Sessions {
             // It may have ended, and not be safe yet.
             let recent = device.recent.iter().find(|ended| *ended.row.id == *id);
             let lost = recent.is_some_and(|ended| ended.lost);
-            let own = self.clerk.book.get(id).is_some_and(|row| *row.device == *name);
             let ticket = if own { self.clerk.end_again(fx, at, id) } else { None };
             ended = (session.map(Arc::from), ticket, lost);
         }
