@@ -13,9 +13,9 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use support::{Client, PATIENCE, Script, start, stats_until, upgrade_head};
+use support::{Client, PATIENCE, Script, eventually, start, stats_until, upgrade_head};
 
 const GUIDED: &str = "/ws/sessions/{code}/";
 
@@ -289,6 +289,35 @@ fn a_restart_goes_on_from_what_was_committed() {
     assert_eq!(people, [(2, ParticipantStatus::Completed), (3, ParticipantStatus::Disconnected)]);
     assert!(lesson.session.created_at > Wall::default());
     open(addr, "NEW", "2-STUDENT");
+}
+
+/// A code may be used again: what people did under it before is over, also for the next server.
+#[test]
+fn who_took_part_in_an_earlier_session_of_a_code_is_not_taken_over() {
+    let archive = Archive::default();
+    let (server, addr) = start(guided(config()).store(archive.clone()));
+    let host = sessions(&server);
+    let _stays = open(addr, "TEST001", "3-STUDENT");
+    let mut goes = open(addr, "TEST001", "2-STUDENT");
+    goes.text(r#"{"type":"step_complete","data":{"subtask_id":2}}"#);
+    assert!(goes.take_text().contains("step_complete_confirmed"));
+    let heard = archive.0.lock().unwrap().participants[&("TEST001".to_owned(), 2)].last_active_at;
+    drop(goes);
+    stats_until(&server.handle(), "one has left", |stats| stats.open == 1);
+    eventually("the clock goes on", || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        now.as_millis() > heard.as_millis() as u128
+    });
+    host.end("TEST001").unwrap();
+    host.create(session("TEST001")).unwrap();
+    let people = |server: &Server| -> Vec<_> {
+        let known = sessions(server).sessions(PATIENCE).unwrap();
+        known[0].participants.iter().map(|who| (who.user_id, who.status)).collect()
+    };
+    assert_eq!(people(&server), [(3, ParticipantStatus::Waiting)]);
+    server.stop(PATIENCE);
+    let (server, _) = start(guided(config()).store(archive));
+    assert_eq!(people(&server), [(3, ParticipantStatus::Disconnected)]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::{
     effects::{Count, Effects, EventClass},
     store::{
         StoreError,
-        guided::{GuidedRole, GuidedStatus, ParticipantRow, ParticipantStatus},
+        guided::{GuidedRole, GuidedStatus, ParticipantRow, ParticipantStatus, SavedGuidedSession},
     },
     told::guided::GuidedEvent,
 };
@@ -277,7 +277,7 @@ impl Guided {
             let mut session = Session::new(plan, topics, now);
             if let Some(known) = saved.iter().find(|known| *known.session.code == *plan.code) {
                 session.row = known.session.clone();
-                self.restore(fx, &mut session, known.participants.iter().cloned());
+                self.restore(fx, &mut session, current(known));
             }
             self.enter(fx, session);
         }
@@ -300,7 +300,7 @@ impl Guided {
                 participants: BTreeMap::new(),
                 topics,
             };
-            self.restore(fx, &mut session, known.participants.iter().cloned());
+            self.restore(fx, &mut session, current(known));
             self.enter(fx, session);
         }
     }
@@ -476,6 +476,12 @@ impl Person {
         let cut = (0..=name.len().min(GUIDED_NAME_BYTES_MAX)).rev().find(|&at| name.is_char_boundary(at));
         Some(Self { user_id, name: name[..cut.unwrap_or(0)].into(), role })
     }
+}
+
+/// Who takes part, of all whom the store knows: a code may have been used before.
+fn current(saved: &SavedGuidedSession) -> impl Iterator<Item = ParticipantRow> {
+    let since = saved.session.created_at;
+    saved.participants.iter().filter(move |row| row.last_active_at >= since).cloned()
 }
 
 fn info(session: &Session) -> GuidedInfo {

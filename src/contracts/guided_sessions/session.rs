@@ -92,7 +92,8 @@ impl Session {
         self.participants.values().all(|who| who.connections == 0 && who.line.is_empty())
     }
 
-    /// The same code is to be gone through once more: those who are there begin anew, the others are forgotten.
+    /// The same code is to be gone through once more: those who are there begin anew, the others are forgotten, also when the store still knows them, by
+    /// when they were last there.
     pub(super) fn begin_anew(&mut self, now: Wall) {
         let code = Arc::clone(&self.row.code);
         self.row = GuidedSessionRow {
@@ -104,7 +105,7 @@ impl Session {
         };
         self.participants.retain(|_, who| who.connections > 0 || !who.line.is_empty());
         for who in self.participants.values_mut() {
-            who.row.current_subtask = None;
+            (who.row.current_subtask, who.row.last_active_at) = (None, now);
             who.row.status = match who.connections {
                 0 => ParticipantStatus::Disconnected,
                 _ => ParticipantStatus::Waiting,
