@@ -370,6 +370,36 @@ mod tests {
         assert!(id.ends_with('2'), "{id}");
     }
 
+    /// A switch that fails while the store has no room takes all devices with it: no session stays open in the store.
+    #[test]
+    fn all_may_leave_at_once_while_the_store_takes_nothing() {
+        let config = DeviceSessionsConfig::new();
+        let (devices, each) = (config.devices, config.devices_per_connection);
+        let (mut sessions, mut fx) = made(config);
+        let peers: Vec<_> = (0..devices.div_ceil(each) as u64).map(ConnId::from_bits).collect();
+        for peer in &peers {
+            open(&mut sessions, &mut fx, *peer);
+        }
+        for device in 0..devices {
+            let start = format!(r#"{{"type":"session_start","deviceId":"{device}"}}"#);
+            say(&mut sessions, &mut fx, peers[device / each], &start);
+        }
+        answer(&mut sessions, &mut fx, Ok(()));
+        for peer in &peers {
+            sessions.closed(&mut fx, *peer, GONE);
+        }
+        for ticket in sessions.clerk.tickets() {
+            sessions.recorded(&mut fx, ticket, Err(&StoreError::Down("its queue is full".into())));
+        }
+        fx.drain();
+        pass(&mut fx, Duration::from_secs(10));
+        sessions.deadline(&mut fx);
+        let first = sessions.clerk.tickets();
+        assert_eq!(first.len(), 1, "one is tried");
+        sessions.recorded(&mut fx, first[0], Ok(()));
+        assert_eq!(said(&fx.drain()).1.len(), devices);
+    }
+
     /// What was said to clients, and which ends were recorded: device and status.
     fn said(effects: &[Effect]) -> (Vec<String>, Vec<String>) {
         let (mut texts, mut ends) = (Vec::new(), Vec::new());

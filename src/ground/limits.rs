@@ -464,9 +464,9 @@ pub(crate) const DEVICE_REPLIES_DEFAULT: usize = 8;
 /// The most that this can be set to.
 #[cfg(feature = "contracts")]
 pub(crate) const DEVICE_REPLIES_MAX: usize = 64;
-/// Ends of sessions that the store refused and that are kept for later, unless it is set otherwise.
+/// Ends of sessions that the store refused and that are kept for later, unless it is set otherwise: all devices may leave at once, with a switch that fails.
 #[cfg(feature = "contracts")]
-pub(crate) const DEVICE_ENDS_KEPT_DEFAULT: usize = 1_024;
+pub(crate) const DEVICE_ENDS_KEPT_DEFAULT: usize = 10_000;
 /// How long after a refusal one of these is tried again, if nothing else is recorded.
 #[cfg(feature = "contracts")]
 pub(crate) const DEVICE_REFILE_AFTER: Duration = Duration::from_secs(10);

@@ -153,7 +153,8 @@ impl DeviceSessionsConfig {
     }
 
     /// How many ends of sessions that the store refused are kept, to be recorded when it is well again. Of more, one is given up for each, counted in
-    /// [`Stats::contract_bounds`](crate::Stats::contract_bounds). Default 1,024.
+    /// [`Stats::contract_bounds`](crate::Stats::contract_bounds), and stays `active` in the store until it is opened anew. With as many as there are devices
+    /// all of them may leave at once. Default 10,000.
     pub fn ends_kept(mut self, ends: usize) -> Self {
         self.ends_kept = ends;
         self
