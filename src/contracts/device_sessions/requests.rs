@@ -220,7 +220,12 @@ impl Sessions {
             self.unassigned(fx, peer, Place::MAX, name.as_ref().into(), text);
             return Ok(());
         };
-        match self.goal(fx, at, session.as_deref()) {
+        let mut goal = self.goal(fx, at, session.as_deref());
+        if matches!(goal, Goal::Provisional) && self.attach(fx, peer, at).is_err() {
+            // Who cannot speak for the device cannot hold its session.
+            goal = self.goal(fx, at, None);
+        }
+        match goal {
             Goal::Active => self.sample(fx, peer, at, text),
             Goal::Late(index) => self.late(fx, peer, at, index, text),
             Goal::Provisional => {
