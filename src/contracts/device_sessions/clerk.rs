@@ -1,10 +1,10 @@
 //! What is recorded, and what became of it.
 
-use super::table::Place;
+use super::{session::ended_row, table::Place};
 use crate::{
     contracts::{
         effects::{Count, Effects},
-        store::device::{DeviceRecord, DeviceSample, SessionRow},
+        store::device::{DeviceRecord, DeviceSample, SessionRow, SessionStatus},
     },
     ground::{
         id::{ConnId, RecordTicket},
@@ -201,6 +201,11 @@ impl Clerk {
         self.refused.remove(&row.id);
         let record = DeviceRecord::SessionEnded(Arc::clone(row));
         Some(self.file(fx, at, Filed::End(Arc::clone(row)), record, now))
+    }
+
+    /// A session waits for its record to begin. A contract that is built after a panic knows nothing of it, and finds in the book how it ended.
+    pub(super) fn await_start(&mut self, begun: &SessionRow) {
+        self.book.put(&ended_row(begun, SessionStatus::Interrupted, begun.started_at, None, 0));
     }
 
     /// Files an end again whose record is not committed. `None` when it is, or was never made.

@@ -142,7 +142,9 @@ impl Sessions {
         timestamp: Box<str>,
     ) {
         let Some(device) = self.devices.get(at) else { return };
-        let waits = self.clerk.start(fx, at, &new.row(&device.id), true);
+        let row = new.row(&device.id);
+        let waits = self.clerk.start(fx, at, &row, true);
+        self.clerk.await_start(&row);
         self.devices.add_session(&new.id, at);
         self.say(fx, at, Reply { to, waits, word: Word::Starting { new, timestamp } });
     }

@@ -57,6 +57,7 @@ impl Sessions {
             self.begin_recorded(fx, at, new, to);
         } else {
             fx.count(Count::Refused);
+            self.clerk.book.strike(&new.id);
             self.devices.remove_session(&new.id);
         }
         self.flush(fx, at);
