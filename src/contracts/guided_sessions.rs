@@ -339,7 +339,7 @@ impl Guided {
         self.clerk.session(fx, &session);
         self.clerk.subtasks(fx, &session);
         for who in session.participants.values_mut() {
-            self.clerk.participant(fx, who);
+            self.clerk.restored(fx, who);
         }
         self.sessions.insert(Arc::clone(&session.row.code), session);
     }

@@ -109,6 +109,12 @@ impl Clerk {
         self.file_row(fx, Row::Subtasks(Arc::clone(&session.row.code)), session, false);
     }
 
+    /// A participant is known from the store, or from the contract before this one.
+    pub(super) fn restored(&mut self, fx: &mut Effects, who: &mut Participant) {
+        self.shadow.participant(&who.row);
+        self.participant(fx, who);
+    }
+
     /// A participant has changed: recorded at once, or, if only its time has, now and then. While a completed step waits for the store nothing is: a
     /// step that is acknowledged must not be followed by a row that does not know it.
     pub(super) fn participant(&mut self, fx: &mut Effects, who: &mut Participant) {
