@@ -279,8 +279,9 @@ impl Clerk {
         self.try_later(fx);
     }
 
-    /// The server stops: what waits for its time is recorded now.
+    /// The server stops: what waits for its time is recorded now, and nothing waits for its time any more.
     pub(super) fn hurry(&mut self, fx: &mut Effects, sessions: &mut BTreeMap<Arc<str>, Session>) {
+        self.interval = Duration::ZERO;
         while let Some((_, code, user_id)) = self.due.pop_first() {
             if let Some(who) = participant(sessions, &code, user_id) {
                 who.due = None;
