@@ -20,6 +20,9 @@ mod message;
 mod outage;
 mod ports;
 mod scenes;
+mod seeds;
+#[cfg(feature = "contracts")]
+mod sessions;
 mod tests;
 #[cfg(feature = "contracts")]
 mod transcript;

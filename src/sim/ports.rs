@@ -88,6 +88,12 @@ impl SimPorts {
         }
     }
 
+    /// The store takes up to `max` records out of the queue.
+    pub(super) fn take_records(&mut self, max: usize) -> Vec<Record> {
+        let n = max.min(self.records.len());
+        self.records.drain(..n).collect()
+    }
+
     /// Whether the store has something to answer for.
     pub(super) fn has_records(&self) -> bool {
         !self.records.is_empty()

@@ -7,6 +7,7 @@ use super::{
     journal::Journal,
     message::Kind,
     ports::{Report, SimPorts},
+    seeds::Life,
     transport::{SimTransport, Wire},
 };
 use crate::{
@@ -177,32 +178,8 @@ impl<const S: bool> World<S> {
         }
     }
 
-    /// Lives a life: a lively time, a rest in which all that is owed must arrive, a long wait, a stop.
-    pub(super) fn live(&mut self) -> Check {
-        let steps = self.rng.usize(50..400);
-        for _ in 0..steps {
-            self.step()?;
-        }
-        open(&self.journal).quiet = true;
-        if self.rng.u8(0..3) == 0 {
-            self.note(|| "---- the host sleeps".into());
-            self.sleep()?;
-        }
-        self.note(|| "---- rest".into());
-        self.settle()?;
-        self.check_settled()?;
-        self.note(|| "---- wait".into());
-        self.wait()?;
-        self.note(|| "---- stop".into());
-        self.stop()
-    }
-
     fn note(&self, what: impl FnOnce() -> String) {
         open(&self.journal).note(what);
-    }
-
-    pub(super) fn trace(&self) -> Vec<String> {
-        open(&self.journal).trace.take().unwrap_or_default()
     }
 
     // ---- lively times --------------------------------------------------------------------------------
@@ -758,6 +735,32 @@ impl<const S: bool> World<S> {
             }
         }
         Ok(())
+    }
+}
+
+impl<const S: bool> Life for World<S> {
+    /// A lively time, a rest in which all that is owed must arrive, a long wait, a stop.
+    fn live(&mut self) -> Check {
+        let steps = self.rng.usize(50..400);
+        for _ in 0..steps {
+            self.step()?;
+        }
+        open(&self.journal).quiet = true;
+        if self.rng.u8(0..3) == 0 {
+            self.note(|| "---- the host sleeps".into());
+            self.sleep()?;
+        }
+        self.note(|| "---- rest".into());
+        self.settle()?;
+        self.check_settled()?;
+        self.note(|| "---- wait".into());
+        self.wait()?;
+        self.note(|| "---- stop".into());
+        self.stop()
+    }
+
+    fn trace(&self) -> Vec<String> {
+        open(&self.journal).trace.take().unwrap_or_default()
     }
 }
 
