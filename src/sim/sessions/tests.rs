@@ -2,7 +2,7 @@
 
 use super::{super::seeds, world::World};
 
-const SEEDS_DEFAULT: u64 = 200;
+const SEEDS_DEFAULT: u64 = 60;
 
 fn run_seed(seed: u64, trace: bool) -> Result<(), String> {
     let mut rng = fastrand::Rng::with_seed(seed);

@@ -33,6 +33,8 @@ pub(super) struct Line {
     pub(super) public: Vec<String>,
     pub(super) got: (usize, usize),
     pub(super) topics: BTreeSet<TopicId>,
+    /// The client has left in order.
+    pub(super) polite: bool,
     /// The contract has been told of its end, or is gone.
     pub(super) over: bool,
 }

@@ -12,7 +12,7 @@ use super::{
     lessons::{self, Lessons},
     person::Person,
     robot::Robot,
-    truth::{SharedTruth, Truth, open},
+    truth::{Line, SharedTruth, Truth, open},
     visitor::{Leaving, Visitor},
     witness::{Break, Judge, Spoken, WitnessFactory},
 };
@@ -40,6 +40,7 @@ use crate::{
         settings::{Door, MountSettings, Settings},
     },
     ground::{
+        close::CloseCode,
         foreign::Foreign,
         id::{ConnId, MountId},
         limits::{Limits, PANICS_MAX},
@@ -104,6 +105,8 @@ struct Plan {
     fails: u16,
     stops: u16,
     breaks: u16,
+    /// Host and store keep up: then all is read that clients have sent before they leave.
+    calm: bool,
     names: u32,
     /// How many of ten clients are devices.
     robots: u8,
@@ -138,14 +141,20 @@ impl Plan {
             devices = devices.on_active(OnActive::Reject);
         }
         let rare = |rng: &mut fastrand::Rng, max: u16| if rng.bool() { 0 } else { rng.u16(0..max) };
+        let calm = rng.u8(0..8) == 0;
+        let limits = match calm {
+            true => Limits { close_wait: Duration::from_secs(5), ..Limits::default() },
+            false => limits,
+        };
         Self {
             limits,
             devices,
             has_store: rng.u8(0..10) > 0,
             rejects: rare(rng, 150),
-            fails: rare(rng, 100),
-            stops: rare(rng, 60),
-            breaks: rare(rng, 60),
+            fails: if calm { 0 } else { rare(rng, 100) },
+            stops: if calm { 0 } else { rare(rng, 60) },
+            breaks: if calm { 0 } else { rare(rng, 60) },
+            calm,
             names: rng.u32(1..12),
             robots: rng.u8(0..11),
             lessons: vec![
@@ -329,7 +338,7 @@ impl<const S: bool> World<S> {
             40..85 => self.rng.u64(0..2_000_000),
             85..96 => self.rng.u64(0..300_000_000),
             96..99 => self.rng.u64(0..3_000_000_000),
-            _ => match self.engine.next_deadline() {
+            _ => match self.engine.next_deadline().filter(|_| !self.plan.calm) {
                 Some(due) => due.since(self.now).as_nanos() as u64,
                 None => 0,
             },
@@ -360,6 +369,8 @@ impl<const S: bool> World<S> {
         let guest = &mut self.guests[index];
         let Some(visitor) = guest.visitor.as_mut().filter(|visitor| visitor.is_open()) else { return };
         if visitor.tumble(now) {
+            let polite = visitor.leaving == Leaving::Politely;
+            open(&self.truth).lines.entry(visitor.number).or_default().polite = polite;
             return;
         }
         if self.rng.u16(0..300) == 0 {
@@ -402,6 +413,7 @@ impl<const S: bool> World<S> {
     fn host(&mut self, quiet: bool) -> Check {
         let reads = match quiet {
             true => usize::MAX,
+            false if self.plan.calm => usize::MAX,
             false if self.now < self.host_sleeps_until => 0,
             false => self.rng.usize(0..=usize::from(self.host_speed)),
         };
@@ -432,6 +444,15 @@ impl<const S: bool> World<S> {
                 if let Ok(placed) = self.desk.place(order) {
                     self.order(LESSONS, words, Box::new(placed));
                 }
+            }
+            60..63 if !self.plan.calm && !self.wires.is_empty() => {
+                let (conn, _) = self.wires[self.rng.usize(0..self.wires.len())];
+                let (code, reason) = (CloseCode::NORMAL, "the host says so".into());
+                self.command(Command::Close { conn, code, reason });
+            }
+            63..66 if !self.plan.calm => {
+                let subject = self.rng.u8(1..13).to_string().into();
+                self.command(Command::Revoke { subject });
             }
             _ if self.rng.u16(0..10_000) < self.plan.breaks && self.breaks_left > 0 => {
                 self.breaks_left -= 1;
@@ -513,7 +534,7 @@ impl<const S: bool> World<S> {
     }
 
     fn store(&mut self, quiet: bool) -> Check {
-        if !quiet && self.rng.u8(0..200) == 0 {
+        if !quiet && !self.plan.calm && self.rng.u8(0..200) == 0 {
             self.store_stalls_until = self.now + Duration::from_millis(self.rng.u64(0..25_000));
             self.store_says_so = self.rng.bool();
         }
@@ -699,6 +720,10 @@ impl<const S: bool> World<S> {
             return Err("there is work at rest".into());
         }
         let truth = &mut *open(&self.truth);
+        let cut = |line: &&Line| line.polite && line.conn.is_some() && line.heard < line.sent.len();
+        if let Some(line) = truth.lines.values().find(cut).filter(|_| self.plan.calm) {
+            return Err(format!("a client has left, and its last words were not heard: {line:?}"));
+        }
         if let Some((mount, events)) = truth.events.iter().find(|(_, events)| !events.is_empty()) {
             return Err(format!("the host was never told by {mount:?}: {events:?}"));
         }
