@@ -6,22 +6,29 @@
 //! |---|---|
 //! | `/ws/monitor` | the equipment monitor: a simulated line of machines, of which a few fall silent now and then |
 //! | `/ws/{topic}` | the topic hub: nine topics of a simulated restaurant, such as `/ws/robots` |
+//! | `/ws/device` | device sessions: be the device |
+//! | `/ws/sessions/{code}/` | guided sessions: a lesson, `TEST001`, for students and instructors who are known by demo cookies |
 //! | `/ws/ticker` | a contract of our own, which counts the seconds |
 //! | `/healthz` | whether the server serves |
 //!
-//! It says how to try each; `--help` tells what can be set.
+//! What devices and lessons tell is recorded in `andon.db`, unless `--store` says otherwise. It says how to try each; `--help` tells what can be set.
 
 mod common;
+#[path = "bringup/lesson.rs"]
+mod lesson;
 #[path = "bringup/simulation.rs"]
 mod simulation;
+#[path = "bringup/watch.rs"]
+mod watch;
 
 use andon::{
-    ConnId, Contract, Effects, EquipmentMonitor, Hello, Message, Server, Setup, Tick, Topic, TopicHubConfig,
-    TopicId,
+    Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask, Hello, HubRefuse,
+    Limits, Message, MountOptions, OnActive, RegisterSession, Server, Setup, SqliteStore, StoreOpenError,
+    Tick, Topic, TopicHubConfig, TopicId,
 };
-use common::flags::Flags;
+use common::flags::{Flags, Given};
 use simulation::{Simulation, line::Line, restaurant::Restaurant};
-use std::{process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, thread, time::Duration};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -65,8 +72,114 @@ impl Contract for Ticker {
     }
 }
 
+/// What can be set.
+fn flags() -> Flags {
+    let day = 24 * 60 * 60;
+    let limits = Limits::default();
+    Flags::new("bringup", "a server to point a first client at", "127.0.0.1:8000")
+        .number("--machines", "machines on the line", 17, 1..=10_000)
+        .number("--period-ms", "time between two messages of the monitor", 1_000, 10..=60_000)
+        .number("--on-change-ms", "least time between two of ?mode=changes; 0: each period", 5, 0..=60_000)
+        .number("--stale-s", "a machine not written for so long is disconnected; 0: never", 5, 0..=day)
+        .number("--ping-interval-s", "time between two pings of the hub; 0: none", 30, 0..=day)
+        .number("--poll-interval-s", "a topic quiet for so long is sent again; 0: never", 10, 0..=day)
+        .number("--topic-limit", "connections on each topic of the hub", 1_024, 1..=1_000_000)
+        .number(
+            "--session-idle-s",
+            "a device's session without data ends after this; 0: never",
+            1_800,
+            0..=day,
+        )
+        .number(
+            "--max-connections",
+            "connections in all; 0: as many as there are descriptors for",
+            0,
+            0..=1 << 20,
+        )
+        .number("--max-message-bytes", "one message of a client", limits.message_bytes as u64, 125..=1 << 26)
+        .number("--handshake-timeout-s", "time to ask for something", limits.handshake.as_secs(), 1..=day)
+        .word("--store", "PATH|none", "where devices and lessons are recorded", "andon.db", &[])
+        .word(
+            "--register-session",
+            "auto|always|never",
+            "whether device_registered has a session: auto, for clients older than 1.1.0",
+            "auto",
+            &["auto", "always", "never"],
+        )
+        .word(
+            "--on-active",
+            "end|reject",
+            "what session_start does to the session that the device has",
+            "end",
+            &["end", "reject"],
+        )
+        .word(
+            "--refuse",
+            "http|close",
+            "how the hub refuses: 403, or accepted and closed with a code",
+            "http",
+            &["http", "close"],
+        )
+        .list("--allow-origin", "ORIGIN", "pages of this origin may connect; default: all may")
+}
+
+fn limits(flags: &Given) -> Limits {
+    let mut limits = Limits::default();
+    let message_bytes = flags.number("--max-message-bytes") as usize;
+    (limits.message_bytes, limits.frame_bytes) = (message_bytes, message_bytes);
+    // Of the largest messages, as many may be on their way as by default.
+    limits.partial_bytes_total = limits.partial_bytes_total.max(4 * message_bytes);
+    limits.handshake = Duration::from_secs(flags.number("--handshake-timeout-s"));
+    limits
+}
+
+/// 0 says never, of whatever it is.
+fn seconds(flags: &Given, flag: &str) -> Option<Duration> {
+    Some(flags.number(flag)).filter(|&count| count > 0).map(Duration::from_secs)
+}
+
+/// The contracts that clients feed, each with its settings.
+fn mount_sessions(builder: Builder, flags: &Given, known: andon::IdentityTable) -> Builder {
+    let devices = DeviceSessionsConfig::new()
+        .idle_timeout(seconds(flags, "--session-idle-s"))
+        .register_session(match flags.word("--register-session") {
+            "always" => RegisterSession::Always,
+            "never" => RegisterSession::Never,
+            _ => RegisterSession::Auto,
+        })
+        .on_active(match flags.word("--on-active") {
+            "reject" => OnActive::Reject,
+            _ => OnActive::EndPrevious,
+        });
+    builder
+        .device_sessions("/ws/device", devices)
+        .guided_sessions_with("/ws/sessions/{code}/", MountOptions::new().gate(known), lesson::config())
+        .events(EventMask::CONTRACTS | EventMask::HEALTH)
+}
+
+/// The contracts that the simulation feeds.
+fn mount_shown(builder: Builder, flags: &Given, monitor: EquipmentMonitor) -> Builder {
+    let hub = TopicHubConfig::new()
+        .ping_interval(seconds(flags, "--ping-interval-s"))
+        .poll_interval(seconds(flags, "--poll-interval-s"))
+        .cap_per_topic(flags.number("--topic-limit") as usize)
+        .refuse(if flags.word("--refuse") == "close" { HubRefuse::Close } else { HubRefuse::Http });
+    builder
+        .mount("/ws/monitor", monitor)
+        .topic_hub("/ws/{topic}", hub)
+        .topic("ticker", Topic::state())
+        .mount("/ws/ticker", Ticker::build)
+}
+
+fn open_store(builder: Builder, flags: &Given) -> Result<Builder, StoreOpenError> {
+    Ok(match flags.word("--store") {
+        "none" => builder,
+        path => builder.store(SqliteStore::open(path)?),
+    })
+}
+
 /// One line for each thing there is to try.
-fn how_to_try(server: &Server) -> String {
+fn how_to_try(server: &Server, has_people: bool) -> String {
     let mut address = server.local_addrs()[0];
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() {
@@ -75,51 +188,60 @@ fn how_to_try(server: &Server) -> String {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
+    let sessions = if has_people { lesson::how_to_try(address) } else { lesson::NOBODY.into() };
     format!(
         "try, with websocat, Python (pip install websockets) and a browser's console:
   websocat 'ws://{address}/ws/monitor?mode=changes'
   python3 -c 'from websockets.sync.client import connect; [print(m) for m in connect(\"ws://{address}/ws/robots\")]'
-  new WebSocket(\"ws://{address}/ws/ticker\").onmessage = (message) => console.log(message.data)"
+  new WebSocket(\"ws://{address}/ws/ticker\").onmessage = (message) => console.log(message.data)
+  echo '{{\"type\":\"session_start\",\"deviceId\":\"AMR_001\"}}' | websocat -n ws://{address}/ws/device
+{sessions}"
     )
 }
 
 fn main() -> ExitCode {
-    let day = 24 * 60 * 60;
-    let flags = Flags::new("bringup", "a server to point a first client at", "127.0.0.1:8000")
-        .number("--machines", "machines on the line", 17, 1..=10_000)
-        .number("--period-ms", "time between two messages of the monitor", 1_000, 10..=60_000)
-        .number("--on-change-ms", "least time between two of ?mode=changes; 0: each period", 5, 0..=60_000)
-        .number("--stale-s", "a machine not written for so long is disconnected; 0: never", 5, 0..=day)
-        .number("--ping-interval-s", "time between two pings of the hub; 0: none", 30, 0..=day)
-        .number("--poll-interval-s", "a topic quiet for so long is sent again; 0: never", 10, 0..=day)
-        .number("--topic-limit", "connections on each topic of the hub", 1_024, 1..=1_000_000)
-        .read();
-    let number = |flag| flags.number(flag);
-    // 0 says never, of whatever it is.
-    let seconds = |flag| Some(number(flag)).filter(|&count| count > 0).map(Duration::from_secs);
-
-    let line = Line::build(number("--machines") as usize, seconds("--stale-s"));
+    let flags = flags().read();
+    let line = Line::build(flags.number("--machines") as usize, seconds(&flags, "--stale-s"));
     let (line, scan) = line.expect("a table of machines, whose codes differ");
-    let mut monitor = EquipmentMonitor::new(scan).period(Duration::from_millis(number("--period-ms")));
-    if number("--on-change-ms") > 0 {
-        monitor = monitor.on_change(Duration::from_millis(number("--on-change-ms")));
+    let mut monitor = EquipmentMonitor::new(scan).period(Duration::from_millis(flags.number("--period-ms")));
+    if flags.number("--on-change-ms") > 0 {
+        monitor = monitor.on_change(Duration::from_millis(flags.number("--on-change-ms")));
     }
-    let hub = TopicHubConfig::new()
-        .ping_interval(seconds("--ping-interval-s"))
-        .poll_interval(seconds("--poll-interval-s"))
-        .cap_per_topic(number("--topic-limit") as usize);
-    let mut builder = Server::builder()
-        .mount("/ws/monitor", monitor)
-        .topic_hub("/ws/{topic}", hub)
-        .topic("ticker", Topic::state())
-        .mount("/ws/ticker", Ticker::build);
-    for address in flags.listen {
-        builder = builder.listen(address);
+    // What everybody can read here is no secret: only this machine may use it.
+    let is_loopback = |address: &String| address.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback());
+    let has_people = flags.listen.iter().all(is_loopback);
+    let known = if has_people { lesson::demo_people() } else { Default::default() };
+
+    let mut builder = Server::builder().limits(limits(&flags));
+    if flags.number("--max-connections") > 0 {
+        builder = builder.max_connections(flags.number("--max-connections") as usize);
     }
-    let server = builder.start();
-    let words = server.as_ref().map(how_to_try).unwrap_or_default();
+    builder = flags.listen.iter().fold(builder, Builder::listen);
+    builder = flags.list("--allow-origin").iter().fold(builder, Builder::allow_origin);
+    builder = mount_sessions(mount_shown(builder, &flags, monitor), &flags, known.cookies());
+    let config = match open_store(builder, &flags).map(Builder::build) {
+        Ok(Ok(config)) => config,
+        // Every setting is of a flag.
+        Ok(Err(error)) => {
+            eprintln!("bringup: {error}");
+            return ExitCode::from(2);
+        }
+        Err(error) => {
+            eprintln!("bringup: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut server = config.start();
+    let words = server.as_ref().map(|server| how_to_try(server, has_people)).unwrap_or_default();
+    let events = server.as_mut().ok().and_then(Server::events);
+    let watcher = events.map(|events| thread::spawn(move || watch::watch(&events)));
     let hub = server.as_ref().ok().and_then(Server::topic_hub);
     // Dropped when the server has stopped: a host's own thread, which nobody else need wait for.
     let _simulation = hub.map(|hub| Simulation::start(line, Restaurant::open(hub)));
-    common::serve_saying("bringup", server, &words)
+    let code = common::serve_saying("bringup", server, &words);
+    // It has something to say up to the last moment.
+    if watcher.is_some_and(|watcher| watcher.join().is_err()) {
+        eprintln!("bringup: who reads the events has panicked");
+    }
+    code
 }

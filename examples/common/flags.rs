@@ -1,4 +1,4 @@
-//! The flags of an example: `--listen`, `--help`, and whole numbers and words of its own.
+//! The flags of an example: `--listen`, `--help`, and whole numbers, words and lists of its own.
 
 use std::{net::SocketAddr, ops::RangeInclusive};
 
@@ -9,6 +9,7 @@ pub(crate) struct Flags {
     listen: &'static str,
     numbers: Vec<Number>,
     words: Vec<Word>,
+    lists: Vec<List>,
 }
 
 /// A flag for one of the words that it takes; for any if there are none.
@@ -18,6 +19,14 @@ struct Word {
     meaning: &'static str,
     takes: &'static [&'static str],
     value: String,
+}
+
+/// A flag that may be given as often as one likes.
+struct List {
+    flag: &'static str,
+    form: &'static str,
+    meaning: &'static str,
+    values: Vec<String>,
 }
 
 struct Number {
@@ -34,12 +43,14 @@ pub(crate) struct Given {
     numbers: Vec<Number>,
     #[allow(dead_code, reason = "most examples take no word")]
     words: Vec<Word>,
+    #[allow(dead_code, reason = "most examples take no list")]
+    lists: Vec<List>,
 }
 
 impl Flags {
     /// Of the example `name`, which listens at `listen` unless told otherwise.
     pub(crate) fn new(name: &'static str, what: &'static str, listen: &'static str) -> Self {
-        Self { name, what, listen, numbers: Vec::new(), words: Vec::new() }
+        Self { name, what, listen, numbers: Vec::new(), words: Vec::new(), lists: Vec::new() }
     }
 
     /// With a flag for a whole number.
@@ -69,6 +80,13 @@ impl Flags {
         self
     }
 
+    /// With a flag that takes a value of the form `form` each time that it is given.
+    #[allow(dead_code, reason = "most examples take no list")]
+    pub(crate) fn list(mut self, flag: &'static str, form: &'static str, meaning: &'static str) -> Self {
+        self.lists.push(List { flag, form, meaning, values: Vec::new() });
+        self
+    }
+
     /// Reads the command line. `--help` prints what there is and ends with status 0; what is wrong is said, and ends with status 2.
     pub(crate) fn read(self) -> Given {
         let (name, help) = (self.name, self.help());
@@ -87,7 +105,7 @@ impl Flags {
 
     fn help(&self) -> String {
         let mut help = format!("{}: {}\n", self.name, self.what);
-        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:22}{meaning}");
+        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:36} {meaning}");
         let listen = format!("listen there (default {}; port 0 takes a free one; repeatable)", self.listen);
         line("--listen IP:PORT", &listen);
         for Number { flag, meaning, range, value } in &self.numbers {
@@ -97,18 +115,27 @@ impl Flags {
         for Word { flag, form, meaning, value, .. } in &self.words {
             line(&format!("{flag} {form}"), &format!("{meaning} (default {value})"));
         }
+        for List { flag, form, meaning, .. } in &self.lists {
+            line(&format!("{flag} {form}"), &format!("{meaning} (repeatable)"));
+        }
         help
     }
 
     /// `None`: help is asked for.
     fn parse(self, mut words: impl Iterator<Item = String>) -> Result<Option<Given>, String> {
-        let mut given = Given { listen: Vec::new(), numbers: self.numbers, words: self.words };
+        let mut given =
+            Given { listen: Vec::new(), numbers: self.numbers, words: self.words, lists: self.lists };
         while let Some(flag) = words.next() {
             if let Some(word) = given.words.iter_mut().find(|word| word.flag == flag) {
                 word.value = match words.next() {
                     Some(value) if word.takes.is_empty() || word.takes.contains(&&*value) => value,
-                    _ => return Err(format!("{flag}: give {}", word.form)),
+                    Some(value) => return Err(format!("{flag} {value}: give {}", word.form)),
+                    None => return Err(format!("{flag}: give {}", word.form)),
                 };
+                continue;
+            }
+            if let Some(list) = given.lists.iter_mut().find(|list| list.flag == flag) {
+                list.values.push(words.next().ok_or_else(|| format!("{flag}: give {}", list.form))?);
                 continue;
             }
             let number = given.numbers.iter_mut().find(|number| number.flag == flag);
@@ -148,6 +175,13 @@ impl Given {
     pub(crate) fn word(&self, flag: &str) -> &str {
         let word = self.words.iter().find(|word| word.flag == flag);
         &word.expect("only flags that the example declares are asked for").value
+    }
+
+    /// All that a flag was given.
+    #[allow(dead_code, reason = "most examples take no list")]
+    pub(crate) fn list(&self, flag: &str) -> &[String] {
+        let list = self.lists.iter().find(|list| list.flag == flag);
+        &list.expect("only flags that the example declares are asked for").values
     }
 
     /// The value of a flag.
