@@ -10,6 +10,7 @@ mod guest;
 mod guided_sessions;
 #[cfg(feature = "jwt")]
 mod identities;
+mod joint;
 mod pipe;
 mod runner;
 mod script;

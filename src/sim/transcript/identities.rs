@@ -4,10 +4,7 @@
 //! INSTRUCTOR. `/jwt` knows tokens that are signed as those of `tests/keys/vectors.txt`. Time begins at 1,700,000,000 s. The host
 //! `removes SECRET` and `revokes SUBJECT`, and is told `refused CAUSE`.
 
-use super::{
-    runner::START_WALL_MS,
-    stage::{self, Stage},
-};
+use super::stage::{self, Stage};
 use crate::{
     contracts::{
         contract::{Contract, ContractFactory, Hello, Setup},
@@ -28,9 +25,7 @@ use crate::{
         frame::Message,
         id::{ConnId, TopicId},
         limits::Limits,
-        time::Wall,
     },
-    hub::identity::Identity,
 };
 use std::time::Duration;
 
@@ -54,14 +49,7 @@ impl Contract for Mirror {
 impl Stage for IdentityStage {
     fn given(&mut self, name: &str, value: &str) -> Result<(), String> {
         let secret = name.strip_prefix("secret ").ok_or("secret SECRET = SUBJECT ROLE [until MS]")?;
-        let mut words = value.split(' ');
-        let subject = words.next().unwrap_or_default();
-        let mut identity = Identity::new(subject).with_role(words.next().unwrap_or_default());
-        if words.next() == Some("until") {
-            let ms: i64 = words.next().and_then(|ms| ms.parse().ok()).ok_or("until MS")?;
-            identity = identity.with_expiry(Wall::from_millis(START_WALL_MS + ms));
-        }
-        self.table.insert(secret, identity).map(drop).map_err(|error| error.to_string())
+        self.table.insert(secret, stage::identity(value)?).map(drop).map_err(|error| error.to_string())
     }
 
     fn settings(&mut self) -> Result<Settings, String> {
@@ -84,13 +72,7 @@ impl Stage for IdentityStage {
     }
 
     fn host(&mut self, words: &str, _: &[(String, TopicId)]) -> Result<Vec<Command>, String> {
-        match words.split_once(' ') {
-            Some(("removes", secret)) => {
-                self.table.remove(secret).map(|_| Vec::new()).ok_or("no such secret".into())
-            }
-            Some(("revokes", subject)) => Ok(vec![Command::Revoke { subject: subject.into() }]),
-            _ => Err(format!("not understood: {words}")),
-        }
+        stage::put_out(&self.table, words).unwrap_or_else(|| Err(format!("not understood: {words}")))
     }
 
     fn event(&self, event: &Event) -> String {

@@ -33,14 +33,19 @@ pub(super) const START_WALL_MS: i64 = 1_700_000_000_000;
 #[derive(Debug, Default)]
 struct RunnerPorts {
     events: VecDeque<Event>,
+    /// The host does not read them, and there is no room for more.
+    unread: bool,
     depot: Depot,
 }
 
 impl Ports for RunnerPorts {
     fn event_room(&self) -> usize {
-        usize::MAX
+        if self.unread { 0 } else { usize::MAX }
     }
     fn send_event(&mut self, event: Event) -> Result<(), Event> {
+        if self.unread {
+            return Err(event);
+        }
         self.events.push_back(event);
         Ok(())
     }
@@ -270,6 +275,10 @@ impl Runner<'_> {
     }
 
     fn host(&mut self, words: &str, refused: Option<&str>) -> Done {
+        if let "stops reading" | "reads again" = words {
+            self.engine.ports_mut().unread = words == "stops reading";
+            return self.settle();
+        }
         let words = shape::fill_in(words, &self.vars);
         match (self.stage.host(&words, &self.topics), refused) {
             (Ok(commands), None) => {

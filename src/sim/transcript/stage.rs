@@ -1,7 +1,8 @@
 //! What a transcript's contract needs around it.
 
+use super::runner::START_WALL_MS;
 use crate::{
-    contracts::{contract::ContractFactory, store::record::Record},
+    contracts::{contract::ContractFactory, gates::table::IdentityTable, store::record::Record},
     engine::{
         command::Command,
         event::{Event, EventMask},
@@ -12,8 +13,9 @@ use crate::{
         foreign::Foreign,
         id::{MountId, TopicId},
         limits::Limits,
+        time::Wall,
     },
-    hub::topic::Topic,
+    hub::{identity::Identity, topic::Topic},
     wire::pattern::Pattern,
 };
 
@@ -43,18 +45,14 @@ pub(super) fn settings(
     topics: Vec<(String, Topic)>,
     mounts: Vec<(String, Box<dyn ContractFactory>)>,
 ) -> Settings {
-    let mut router = Router::default();
-    let mounts = mounts.into_iter().enumerate().map(|(index, (pattern, factory))| {
-        let (_, place) = router.place(Pattern::parse(&pattern).expect("a stage knows its pattern"));
-        place.mount = Some(MountId(index as u16));
-        MountSettings {
-            pattern,
-            factory: Foreign::new(factory),
-            subprotocols: Vec::new(),
-            connections_max: usize::MAX,
-            refuses_while_stopping: true,
-            door: Door::default(),
-        }
+    let router = router(mounts.iter().map(|(pattern, _)| pattern.as_str()));
+    let mounts = mounts.into_iter().map(|(pattern, factory)| MountSettings {
+        pattern,
+        factory: Foreign::new(factory),
+        subprotocols: Vec::new(),
+        connections_max: usize::MAX,
+        refuses_while_stopping: true,
+        door: Door::default(),
     });
     let mounts = mounts.collect();
     let events = EventMask::CONTRACTS;
@@ -67,5 +65,38 @@ pub(super) fn settings(
         routes: Vec::new(),
         topics,
         store: None,
+    }
+}
+
+/// Leads to mounts at these patterns.
+pub(super) fn router<'p>(patterns: impl Iterator<Item = &'p str>) -> Router {
+    let mut router = Router::default();
+    for (index, pattern) in patterns.enumerate() {
+        let (_, place) = router.place(Pattern::parse(pattern).expect("a stage knows its pattern"));
+        place.mount = Some(MountId(index as u16));
+    }
+    router
+}
+
+/// `SUBJECT ROLE`, perhaps with `until MS` behind it.
+pub(super) fn identity(words: &str) -> Result<Identity, String> {
+    let mut words = words.split(' ');
+    let subject = words.next().unwrap_or_default();
+    let identity = Identity::new(subject).with_name(subject).with_role(words.next().unwrap_or_default());
+    Ok(match words.next() {
+        Some("until") => {
+            let ms: i64 = words.next().and_then(|ms| ms.parse().ok()).ok_or("until MS")?;
+            identity.with_expiry(Wall::from_millis(START_WALL_MS + ms))
+        }
+        _ => identity,
+    })
+}
+
+/// What the host does to put somebody out: `removes SECRET`, `revokes SUBJECT`; `None`: something else.
+pub(super) fn put_out(table: &IdentityTable, words: &str) -> Option<Result<Vec<Command>, String>> {
+    match words.split_once(' ')? {
+        ("removes", secret) => Some(table.remove(secret).map(|_| Vec::new()).ok_or("no such secret".into())),
+        ("revokes", subject) => Some(Ok(vec![Command::Revoke { subject: subject.into() }])),
+        _ => None,
     }
 }

@@ -4,6 +4,7 @@ use super::{
     device_sessions::DeviceStage,
     equipment_monitor::MonitorStage,
     guided_sessions::GuidedStage,
+    joint::JointStage,
     runner::run,
     script::{parse, story},
     stage::{self, Stage},
@@ -202,6 +203,23 @@ fn guided_sessions_have_a_transcript_for_each_requirement() {
     all_are_named("guided_sessions", &GUIDED_SESSIONS);
 }
 
+/// What must be true of all four at one server.
+const JOINT: [(&str, &str); 7] = [
+    ("ALL-1", "everybody at once, each in the words of its contract"),
+    ("ALL-4", "routes of one server"),
+    ("ALL-6", "the last word of each contract"),
+    ("ALL-8", "a host that does not read stops those who must be heard, and nobody else"),
+    ("MON-8", "who is slow concerns nobody of another contract"),
+    ("REC-5", "a store that is down, and well again"),
+    ("GUI-1", "an identity is one and the same everywhere"),
+];
+
+#[test]
+fn all_contracts_at_one_server_keep_to_their_transcripts() {
+    run_all("joint", JointStage::default);
+    all_are_named("joint", &JOINT);
+}
+
 /// What is promised of identities in `docs/design.md`.
 #[cfg(feature = "jwt")]
 const IDENTITIES: [(&str, &str); 3] = [
@@ -330,6 +348,12 @@ fn what_is_true_passes() {
         @1100  C drops
         @1100  D connects /parrot/
         @1100  D leaves
+        @1200  host stops reading
+        @1200  A > raw: tell
+        @1300  host reads again
+        @1300  quiet
+        @1300  A > raw: tell
+        @1300  ! it said {"n":1}
         @2000  server stops
         @2000  A closes 1001 the server is stopping
         @2000  E connects /parrot
