@@ -39,6 +39,7 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// MON-6, MON-7: seventeen machines with codes and names as they are in factories, in one message of agreed size.
 #[test]
 fn it_shows_a_line_of_machines() {
     // A period that nobody waits for: what comes is a change that was seen.

@@ -4,6 +4,9 @@
 
 #[path = "recorder/children.rs"]
 mod children;
+#[cfg(feature = "contracts")]
+#[path = "recorder/contracts.rs"]
+mod contracts;
 #[path = "recorder/failures.rs"]
 mod failures;
 #[path = "recorder/opening.rs"]

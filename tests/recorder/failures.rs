@@ -93,7 +93,7 @@ fn a_full_disk_is_waited_out() {
     assert_eq!(child.said().as_deref(), Some("healed"));
 }
 
-/// What was acknowledged is there, and the file is whole, whenever the process dies.
+/// REC-5: what was acknowledged is there, and the file is whole, whenever the process dies.
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let folder = Folder::new();

@@ -28,7 +28,7 @@ fn what_is_recorded_is_there_when_the_file_is_opened_again() {
     is_whole(&folder.file());
 }
 
-/// Who was killed left sessions active; each ends with its last sample, or when it began.
+/// REC-1: who was killed left sessions active; each ends with its last sample, or when it began.
 #[test]
 fn sessions_found_active_are_interrupted() {
     let folder = Folder::new();

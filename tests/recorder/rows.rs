@@ -6,7 +6,7 @@ use andon::{
     SavedGuidedSession, StepAction, StepControl, StoreError, Subtask,
 };
 
-/// People query these tables: names and order are fixed.
+/// REC-1, REC-2, REC-3, REC-4, REC-6: people query these tables, so names and order are fixed.
 #[test]
 fn tables_and_columns_are_named_as_agreed() {
     let folder = Folder::new();
@@ -116,6 +116,7 @@ fn a_batch_with_a_record_that_cannot_be_leaves_nothing() {
     assert_eq!(records, ["/ws|stream|k|1000|neighbour"]);
 }
 
+/// REC-6: text can be read where it is, and whatever else a contract of the host's records is kept.
 #[test]
 fn bytes_that_are_no_text_stay_bytes() {
     let folder = Folder::new();
@@ -174,7 +175,7 @@ fn whole(saved: &SavedGuidedSession) -> Vec<Record> {
     records
 }
 
-/// What a restart finds is what was recorded last (GUI-13).
+/// GUI-13: what a restart finds is what was recorded last.
 #[test]
 fn guided_sessions_are_found_again() {
     let folder = Folder::new();
