@@ -192,7 +192,7 @@ fn how_to_try(server: &Server, has_people: bool) -> String {
     format!(
         "try, with websocat, Python (pip install websockets) and a browser's console:
   websocat 'ws://{address}/ws/monitor?mode=changes'
-  python3 -c 'from websockets.sync.client import connect; [print(m) for m in connect(\"ws://{address}/ws/robots\")]'
+  python3 -m websockets ws://{address}/ws/robots
   new WebSocket(\"ws://{address}/ws/ticker\").onmessage = (message) => console.log(message.data)
   echo '{{\"type\":\"session_start\",\"deviceId\":\"AMR_001\"}}' | websocat -n ws://{address}/ws/device
 {sessions}"
