@@ -180,6 +180,7 @@ fn a_lesson_has_two_students_and_an_instructor() {
     for stranger in ["Cookie: sessionid=student3\r\n", ""] {
         assert_eq!(Client::connect(running.addr).ask(&upgrade_head(TEST001, stranger)).status, 403);
     }
+    drop(instructor);
     assert!(end(running).contains("TEST001: START_STEP by 박강사 2\n"));
 }
 
@@ -241,6 +242,7 @@ fn what_it_is_told_is_in_a_file_when_it_says_so() {
         one("SELECT session_code || ' ' || user_id || ' ' || subtask_id FROM step_completions"),
         "TEST001 1 1"
     );
+    drop((device, student));
     let said = end(running);
     assert!(said.contains(&format!("AMR_001 begins {session}\n")), "{said}");
     assert!(said.contains(&format!("{session} is completed after 1 samples\n")), "{said}");
@@ -254,7 +256,7 @@ fn it_says_what_happens_at_a_quiet_rate() {
     for _ in 0..200 {
         begin(&mut device);
     }
-    device.send_frame(support::CLOSE, support::close_payload(1000, ""));
+    drop(device);
     let said = end(running);
     // One session is ended by each of the others, and the last by the device that leaves.
     let told = said.lines().filter(|line| line.contains("begins") || line.contains(" is ")).count();
