@@ -10,6 +10,12 @@
 //!
 //! The example at [`Contract`] is complete.
 //!
+//! # What is built in
+//!
+//! Four contracts (feature `contracts`): `EquipmentMonitor` shows what [`Tags`] hold, `Builder::topic_hub` publishes topics, one to each client, `Builder::device_sessions` has devices collect data in
+//! sessions, and `Builder::guided_sessions` leads people through steps. One store, `SqliteStore` (features `sqlite`, `sqlite-system`). Gates: [`IdentityTable`], [`AskHost`], `JwtGate` (feature `jwt`),
+//! and chains of them. For C programs there is `include/andon.h` (feature `ffi`).
+//!
 //! # Threads
 //!
 //! Contracts, gates, routes and body streams run on the loop's one thread: they must not wait, and need no locks among themselves. A store runs
@@ -163,6 +169,6 @@ pub mod fuzz {
 }
 
 /// The README's code is compiled as a test.
-#[cfg(all(doctest, feature = "contracts", feature = "jwt"))]
+#[cfg(all(doctest, feature = "contracts", feature = "jwt", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
