@@ -296,6 +296,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
             return;
         }
+        if let Phase::Open(mount, _) = peer.phase
+            && peer.paused
+            && self.awaits_store(mount)
+        {
+            // It had left, but what it has sent before is to be recorded, or, when the store is given up, counted as lost.
+            self.deadlines.set(queue::CLOSE, slot, self.now.tick + self.close_wait());
+            return;
+        }
+        let Some(peer) = self.peers.at(slot) else { return };
         // An open one had left, and has waited for long enough to be read.
         let cause = if peer.is_open() { CloseCause::Lost } else { CloseCause::Timeout };
         // Who has taken everything and only does not leave has lost nothing.

@@ -72,9 +72,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Whether connections of this mount must not be read for now, and its contract not be told what can wait.
     pub(super) fn must_pause(&self, mount: MountId) -> bool {
-        let waits = self.awaits_host(mount) || self.awaits_word(mount);
-        let mount = &self.mounts[mount.index()];
-        waits || (mount.feeds_store && self.ledger.pauses())
+        self.awaits_host(mount) || self.awaits_word(mount) || self.awaits_store(mount)
+    }
+
+    /// Whether this mount records, and there is no room for that until the store answers, or is given up.
+    pub(super) fn awaits_store(&self, mount: MountId) -> bool {
+        self.mounts[mount.index()].feeds_store && self.ledger.pauses()
     }
 
     /// Whether connections may be read that have waited for their mount.

@@ -77,7 +77,8 @@ pub struct Limits {
     /// passed, so a longer one than `ping_interval` becomes the period of pings. Default 20 s.
     pub pong_wait: Duration,
     /// How long the peer may take to answer our close frame, to take what is owed to it before, or to take
-    /// the next bytes of an HTTP answer; and how long a client that has hung up while it could not be read is kept. Default 5 s.
+    /// the next bytes of an HTTP answer; and how long a client that has hung up while it could not be read is kept, unless that is for the store's sake:
+    /// then until it is read, as it is at the latest when the store is given up. Default 5 s.
     pub close_wait: Duration,
 }
 

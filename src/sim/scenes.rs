@@ -22,7 +22,7 @@ use crate::{
         close::{CloseCode, Closed},
         frame::Message,
         id::{ConnId, MountId, RecordTicket, TopicId},
-        limits::{LAST_WORDS_WAIT, Limits, PRIVATE_UNITS_PER_TURN, RESUMES_PER_TURN},
+        limits::{LAST_WORDS_WAIT, Limits, PRIVATE_UNITS_PER_TURN, RESUMES_PER_TURN, STORE_WAIT},
         time::{Now, Tick, Wall},
     },
     hub::topic::{SnapshotSource, Topic},
@@ -608,6 +608,39 @@ fn those_who_leave_while_they_are_paused_are_forgotten_in_time() {
         assert!(guest.is_gone());
     }
     assert_eq!((stage.engine.stats().messages_in, stage.engine.stats().pauses), (1, 1 + 600));
+}
+
+/// What somebody has sent before leaving is recorded, or refused and counted, however long the store takes for what was there before.
+#[test]
+fn who_leaves_while_the_store_has_no_room_is_heard() {
+    for answers in [true, false] {
+        let recorder = scripted(|fx, told| {
+            if let Told::Heard(..) = told {
+                fx.record("stream", "key", b"");
+            }
+        });
+        let limits = Limits { records: 1, ..Limits::default() };
+        let close_wait = limits.close_wait;
+        let mut stage = Stage::new(limits, vec![recorder]);
+        let (first, leaves) = (stage.open(0), stage.open(0));
+        stage.say(&first, "record");
+        stage.say(&leaves, "record");
+        stage.hang_up(&leaves);
+        stage.wait(close_wait * 3 / 2);
+        assert!(!leaves.is_gone() && stage.engine.stats().messages_in == 1);
+        if answers {
+            for ticket in 1..=2 {
+                stage.engine.ports_mut().commit(1, &mut Default::default());
+                stage.engine.recorded(RecordTicket(ticket), Ok(()));
+                stage.play();
+            }
+        } else {
+            stage.wait(STORE_WAIT);
+        }
+        let stats = stage.engine.stats();
+        assert_eq!((stats.messages_in, stats.records_refused), (2, u64::from(!answers)));
+        assert!(leaves.is_gone());
+    }
 }
 
 /// Who waits for what the store has committed hears of it before the goodbye, and everyone else is not kept waiting for that.
