@@ -5,7 +5,7 @@
 //! What a device says lies ready in a buffer that it sends round and round, so that this side only copies.
 
 use super::{
-    clients::{Clients, Id, Watch},
+    clients::{Clients, Id, OPENED_AT_ONCE, Watch},
     latency::Latency,
     options::Options,
     parser::Message,
@@ -23,23 +23,22 @@ const SEND_BYTES: usize = 64 * 1024;
 const PATIENCE_NS: u64 = 60 * SECOND_NS;
 
 pub(crate) fn run(options: &Options) -> Result<Report, String> {
-    let server = options.pid.map(Server::new).transpose()?;
+    let server = Server::told(options)?;
     let memory = server.and_then(Server::memory);
-    let mut clients = Clients::new(options).map_err(|error| error.to_string())?;
+    let mut clients = Clients::new(options)?;
     clients.settings.send_bytes = Some(SEND_BYTES);
     let (fleet_at, button_at) = if options.yardstick {
         (options.target.at("/ws/ingest"), options.target.at("/ws/echo"))
     } else {
         (options.target.clone(), options.target.clone())
     };
-    let ids = clients.open_many(&fleet_at, options.clients, 256)?;
+    let ids = clients.open_many(&fleet_at, options.clients, OPENED_AT_ONCE)?;
     let button = if options.ask_rate > 0.0 { Some(clients.open_many(&button_at, 1, 1)?.start) } else { None };
     let mut fleet = Fleet::new(ids.clone(), button, options);
     fleet.begin(&mut clients)?;
 
     let start_ns = now_ns();
-    let measure_ns = start_ns + options.warmup_ns();
-    let mut end_ns = measure_ns + options.measured_ns();
+    let (measure_ns, mut end_ns) = options.measured_from(start_ns);
     fleet.press_ns = start_ns;
     let mut begin = None;
     while fleet.left() > 0 {
