@@ -16,7 +16,10 @@ use crate::{
         counters::Stats,
         foreign,
         id::{ConnId, TopicId},
-        limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN, COMMANDS_PER_TURN, EVENTS_RESERVED, REPORTS_PER_TURN},
+        limits::{
+            ACCEPT_BACKOFF, ACCEPTS_PER_TURN, COMMANDS_PER_TURN, EVENTS_PER_WAKE, EVENTS_RESERVED,
+            REPORTS_PER_TURN,
+        },
         time::Tick,
     },
 };
@@ -153,6 +156,8 @@ impl EventBytes {
 pub(crate) struct Channels {
     pub(crate) events: Option<(EventsSender<Event>, Arc<EventBytes>)>,
     pub(crate) records: Option<RecordSender>,
+    /// Events of this turn that are not in the queue yet: a host that waits is woken behind the turn's writes, and once for many.
+    told: Vec<Event>,
     /// Room was wanted and is there already: the next turn must not wait.
     again: bool,
 }
@@ -162,14 +167,27 @@ impl Channels {
         events: Option<(EventsSender<Event>, Arc<EventBytes>)>,
         records: Option<RecordSender>,
     ) -> Self {
-        Self { events, records, again: false }
+        Self { events, records, told: Vec::new(), again: false }
+    }
+
+    /// Hands over what was told since the last time.
+    fn flush(&mut self) {
+        let Some((events, bytes)) = &mut self.events else { return };
+        for event in self.told.drain(..) {
+            // There was room, and only the loop takes room away; or the host has gone, and wants none of it.
+            if let Err(untold) = events.try_send(event) {
+                bytes.held.fetch_sub(untold.weight_bytes(), SeqCst);
+            }
+        }
     }
 }
 
 impl Ports for Channels {
     fn event_room(&self) -> usize {
         match &self.events {
-            Some((events, bytes)) if events.host_gone() || !bytes.is_full() => events.room(),
+            Some((events, bytes)) if events.host_gone() || !bytes.is_full() => {
+                events.room().saturating_sub(self.told.len())
+            }
             Some(_) => 0,
             None => usize::MAX,
         }
@@ -181,17 +199,20 @@ impl Ports for Channels {
             // Whoever gave the queue away wants no events, lossless or not.
             return Ok(());
         }
-        if bytes.is_full() {
+        if bytes.is_full() || events.room() <= self.told.len() {
             return Err(event);
         }
-        let weight = event.weight_bytes();
-        bytes.held.fetch_add(weight, SeqCst);
-        events.try_send(event).inspect_err(|_| {
-            bytes.held.fetch_sub(weight, SeqCst);
-        })
+        bytes.held.fetch_add(event.weight_bytes(), SeqCst);
+        self.told.push(event);
+        if self.told.len() >= EVENTS_PER_WAKE {
+            self.flush();
+        }
+        Ok(())
     }
 
     fn want_event_room(&mut self) {
+        // What is told may be what the host takes to make room.
+        self.flush();
         let Some((events, bytes)) = &mut self.events else { return };
         // Woken when there is a fair amount of room, rather than for each event taken.
         if events.await_room(2 * EVENTS_RESERVED) {
@@ -343,6 +364,7 @@ impl Reactor {
             }
             self.engine.ports_mut().again = false;
             self.engine.run();
+            self.engine.ports_mut().flush();
             self.show();
             if let Some(at) = stop_at.filter(|_| given.is_none()) {
                 if self.engine.is_drained() {
@@ -493,6 +515,7 @@ impl Reactor {
     }
 
     fn end(mut self, how: Ended) -> Ended {
+        self.engine.ports_mut().flush();
         if let Some(records) = &mut self.engine.ports_mut().records {
             records.end();
         }
