@@ -444,7 +444,7 @@ andon_status andon_config_new(andon_config **config);
 void andon_config_free(andon_config *config);
 
 /**
-  * Listens on `IP:PORT`, such as "0.0.0.0:8000" or "[::1]:8000"; port 0 takes a free one, see
+  * Listens on `IP:PORT`, such as `"0.0.0.0:8000"` or `"[::1]:8000"`; port 0 takes a free one, see
   * `andon_server_port`. May be called several times.
  *
  * Threads: any. Blocking: never. Ownership: `address` is copied. Real-time: no.

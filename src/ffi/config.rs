@@ -228,7 +228,7 @@ pub unsafe extern "C" fn andon_config_free(config: *mut andon_config) {
     });
 }
 
-/// Listens on `IP:PORT`, such as "0.0.0.0:8000" or "[::1]:8000"; port 0 takes a free one, see `andon_server_port`. May be called several times.
+/// Listens on `IP:PORT`, such as `"0.0.0.0:8000"` or `"[::1]:8000"`; port 0 takes a free one, see `andon_server_port`. May be called several times.
 ///
 /// Threads: any. Blocking: never. Ownership: `address` is copied. Real-time: no.
 /// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `BAD_UTF8`, `SPENT`; an address that is none is told by the start.

@@ -89,6 +89,7 @@ impl SimPorts {
     }
 
     /// The store takes up to `max` records out of the queue.
+    #[cfg(feature = "contracts")]
     pub(super) fn take_records(&mut self, max: usize) -> Vec<Record> {
         let n = max.min(self.records.len());
         self.records.drain(..n).collect()
