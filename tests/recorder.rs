@@ -22,7 +22,8 @@ mod serving;
 mod support;
 
 use andon::{
-    DeviceRecord, DeviceSample, Record, RecordBody, SessionRow, SessionStatus, SqliteStore, Store, Wall,
+    DeviceRecord, DeviceSample, Record, RecordBody, SessionRow, SessionStatus, SqliteStore,
+    SqliteStoreBuilder, Store, Wall,
 };
 use rusqlite::{Connection, OpenFlags};
 use std::{

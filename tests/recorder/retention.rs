@@ -55,10 +55,34 @@ fn what_is_older_than_its_time_goes_and_nothing_else() {
     assert_eq!(left("SELECT key FROM records"), ["new"]);
     assert_eq!(left("SELECT session_code FROM guided_sessions ORDER BY 1"), ["NEW", "OPEN"]);
     assert_eq!(left("SELECT session_code FROM step_completions ORDER BY 1"), ["NEW", "OPEN"]);
-    // A number is not used again, whatever has gone.
-    tend(&mut store, 2 * DAY);
+    // A number is not used again while anything is left of its device.
     commit(&mut store, &[unassigned("A", 11)]);
-    assert_eq!(left("SELECT seq FROM samples WHERE session_id IS NULL"), ["3"]);
+    assert_eq!(left("SELECT seq FROM samples WHERE session_id IS NULL ORDER BY 1"), ["2", "3"]);
+}
+
+/// Whoever makes up names of devices does not fill the file with their counters, and has nothing else deleted in their stead.
+#[test]
+fn nothing_is_left_of_devices_whose_samples_are_gone() {
+    let by_age = |builder: SqliteStoreBuilder| builder.keep_for(Duration::from_secs(DAY as u64));
+    let by_size = |builder: SqliteStoreBuilder| builder.keep_bytes(1 << 20);
+    for keep in [by_age as fn(SqliteStoreBuilder) -> SqliteStoreBuilder, by_size] {
+        let folder = Folder::new();
+        let mut store = keep(SqliteStore::builder(folder.file())).open().unwrap();
+        for block in 0..40 {
+            let name = |n| format!("{:0>100}", block * 500 + n);
+            let batch: Vec<_> = (0..500).map(|n| unassigned(&name(n), 10 + block)).collect();
+            commit(&mut store, &batch);
+        }
+        let kept = [sample("session_1", 1), ended("session_1", 0, 2 * DAY, SessionStatus::Completed, 1)];
+        commit(&mut store, &kept);
+        commit(&mut store, &[unassigned("A", 2 * DAY as u64), unassigned("A", 2 * DAY as u64)]);
+        tend(&mut store, 2 * DAY);
+        let samples = "SELECT count(DISTINCT device_id) FROM samples WHERE session_id IS NULL";
+        assert_eq!(query(&folder.file(), samples)[0].parse(), Ok(count(&folder, "unassigned")));
+        assert!(count(&folder, "unassigned") < 10_000, "most of it is gone");
+        assert_eq!(query(&folder.file(), "SELECT seq FROM unassigned WHERE device_id = 'A'"), ["2"]);
+        assert_eq!(count(&folder, "sessions"), 1);
+    }
 }
 
 /// However much there is to delete, a batch does not wait for long.

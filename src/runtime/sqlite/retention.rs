@@ -6,7 +6,7 @@ use crate::ground::{
     time::Wall,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What ends, and can go from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,17 +35,14 @@ impl Kind {
         file.prepare_cached(sql)?.query_one([], |row| row.get(0))
     }
 
-    /// Deletes what ended at `until` or before: one session, or `rows` of what has none, or as much of a session's as `rows` allows. Returns the
+    /// Deletes what ended at `until` or before: one session, or some of what has none, or as much of a session's as `rows` allows. Returns the
     /// rows deleted; none when there is nothing to delete.
     fn delete(self, file: &Connection, until: i64, rows: usize) -> rusqlite::Result<usize> {
         let some = |sql: &str| file.prepare_cached(sql)?.execute(params![until, rows as i64]);
         match self {
             Self::Session => delete_session(file, until, rows),
             Self::Guided => delete_guided(file, until, rows),
-            Self::Unassigned => some(
-                "DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples
-                 WHERE session_id IS NULL AND received_at <= ?1 ORDER BY received_at LIMIT ?2)",
-            ),
+            Self::Unassigned => delete_unassigned(file, until, rows),
             Self::Custom => some(
                 "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE at <= ?1 ORDER BY at LIMIT ?2)",
             ),
@@ -68,6 +65,26 @@ fn delete_session(file: &Connection, until: i64, rows: usize) -> rusqlite::Resul
     if deleted < rows {
         file.prepare_cached("DELETE FROM sessions WHERE session_id = ?1")?.execute([session])?;
         return Ok(deleted + 1);
+    }
+    Ok(deleted)
+}
+
+/// A counter goes with the last sample that it has numbered: devices that send nothing but that may have any names, and as many as they like.
+fn delete_unassigned(file: &Connection, until: i64, rows: usize) -> rusqlite::Result<usize> {
+    // Each may be the last of its device.
+    let samples = rows.div_ceil(2);
+    let devices = file
+        .prepare_cached(
+            "DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples
+             WHERE session_id IS NULL AND received_at <= ?1 ORDER BY received_at LIMIT ?2) RETURNING device_id",
+        )?
+        .query_map(params![until, samples as i64], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<String>>>()?;
+    let mut deleted = devices.len();
+    for device in devices.into_iter().collect::<BTreeSet<_>>() {
+        let sql = "DELETE FROM unassigned WHERE device_id = ?1 AND NOT EXISTS
+                   (SELECT 1 FROM samples WHERE session_id IS NULL AND device_id = ?1)";
+        deleted += file.prepare_cached(sql)?.execute([device])?;
     }
     Ok(deleted)
 }
