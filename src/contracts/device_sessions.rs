@@ -92,7 +92,7 @@ impl ContractFactory for DeviceSessionsFactory {
         const SHARED: usize = 48;
         let DeviceSessionsConfig { devices, devices_per_connection, id_bytes, .. } = *self.config;
         let row = size_of::<SessionRow>() + 2 * DEVICE_TIMESTAMP_BYTES_MAX + id_bytes + 3 * SHARED;
-        let ended = 2 * size_of::<Ended>() + row + Devices::BYTES_PER_SESSION;
+        let ended = 2 * size_of::<Ended>() + row + Devices::BYTES_PER_SESSION + Book::BYTES_PER_SESSION;
         // Twice as many: besides those that were asked for, one for each of their sessions that ends.
         let replies = 2 * self.config.pending_replies;
         let reply = 2 * size_of::<Reply>() + 2 * (id_bytes + SHARED) + DEVICE_TIMESTAMP_BYTES_MAX;
@@ -104,7 +104,7 @@ impl ContractFactory for DeviceSessionsFactory {
         let known = devices_per_connection.min(devices) * 4 * size_of::<Place>();
         let peer = 2 * (size_of::<ConnId>() + size_of::<Peer>()) + known;
         let peers = limits.connections_max().saturating_mul(peer);
-        let kept = self.config.ends_kept * 2 * (row + size_of::<Place>());
+        let kept = self.config.ends_kept * (2 * (row + size_of::<Place>()) + Book::BYTES_PER_SESSION);
         (devices.saturating_mul(device))
             .saturating_add(peers)
             .saturating_add(kept + Clerk::memory_ceiling(limits, row))
@@ -222,7 +222,7 @@ impl Sessions {
                     id: Arc::clone(&active.row.id),
                     device: Arc::clone(&device.id),
                     started_at: active.row.started_at,
-                    sample_count: active.samples,
+                    sample_count: active.tally.kept(),
                     holder: active.holder,
                 })
             })
@@ -413,6 +413,66 @@ mod tests {
             }
         }
         (texts, ends)
+    }
+
+    /// Samples that the store refuses: while their session is under way, after its end was filed, and those that came late; also when nobody knows the
+    /// device any more. What is recorded in the end counts those that are there, and their numbers have gaps.
+    #[test]
+    fn what_was_refused_is_not_counted() {
+        let refusal = StoreError::Rejected("too long".into());
+        for recent in [4, 0] {
+            let (mut sessions, mut fx) = made(DeviceSessionsConfig::new().recent_sessions(recent));
+            let peer = ConnId::from_bits(1);
+            open(&mut sessions, &mut fx, peer);
+            say(&mut sessions, &mut fx, peer, r#"{"type":"session_start","deviceId":"a"}"#);
+            let id = sessions.list()[0].id.to_string();
+            let data = format!(r#"{{"type":"data","deviceId":"a","sessionId":"{id}"}}"#);
+            let (mut numbers, mut counts) = (Vec::new(), Vec::new());
+            let mut settle = |sessions: &mut Sessions, fx: &mut Effects| loop {
+                let effects = fx.drain();
+                let records = effects.into_iter().filter_map(|effect| match effect {
+                    Effect::Record { ticket, body, .. } => Some((ticket, body)),
+                    _ => None,
+                });
+                let records: Vec<_> = records.collect();
+                if records.is_empty() {
+                    break;
+                }
+                for (ticket, body) in records {
+                    let mut outcome = Ok(());
+                    match body {
+                        RecordBody::Device(DeviceRecord::Sample(sample)) => {
+                            let number = sample.place.as_ref().map_or(0, |(_, number)| *number);
+                            if number % 2 == 0 { outcome = Err(&refusal) } else { numbers.push(number) }
+                        }
+                        RecordBody::Device(DeviceRecord::SessionEnded(row)) => counts.push(row.sample_count),
+                        _ => {}
+                    }
+                    sessions.recorded(fx, ticket, outcome);
+                }
+            };
+            for _ in 0..3 {
+                say(&mut sessions, &mut fx, peer, &data);
+            }
+            settle(&mut sessions, &mut fx);
+            assert_eq!(sessions.list()[0].sample_count, 2);
+            say(&mut sessions, &mut fx, peer, &data);
+            say(&mut sessions, &mut fx, peer, r#"{"type":"session_end","deviceId":"a"}"#);
+            if recent == 0 {
+                sessions.closed(&mut fx, peer, GONE);
+                assert!(sessions.devices.named("a").is_some(), "its reply waits");
+            }
+            settle(&mut sessions, &mut fx);
+            if recent > 0 {
+                say(&mut sessions, &mut fx, peer, &data);
+                say(&mut sessions, &mut fx, peer, &data);
+                settle(&mut sessions, &mut fx);
+            }
+            let expected =
+                if recent > 0 { (vec![1, 3, 5], vec![3, 2, 3, 4, 3]) } else { (vec![1, 3], vec![3, 2]) };
+            assert_eq!((numbers, counts), expected);
+            assert!(sessions.clerk.book.take().is_empty());
+        }
     }
 
     /// The last word waits for the commit; and a session that has not begun yet when the server stops ends when it does.

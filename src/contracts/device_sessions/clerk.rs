@@ -20,21 +20,44 @@ use std::{
 /// The sessions whose end is not committed yet, as they are. It outlives a contract that panics: the next one records what has become of them. Only the
 /// loop's thread has it, so its mutex is never waited for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Book(Arc<Mutex<BTreeMap<Arc<str>, Arc<SessionRow>>>>);
+pub(super) struct Book(Arc<Mutex<BTreeMap<Arc<str>, Page>>>);
+
+/// One session in the book.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// As it was written down, and filed.
+    row: Arc<SessionRow>,
+    /// Samples that it counts and that were refused since.
+    refused: u64,
+}
+
+impl Page {
+    /// The session with the samples that it has.
+    fn corrected(&self) -> Arc<SessionRow> {
+        if self.refused == 0 {
+            return Arc::clone(&self.row);
+        }
+        let sample_count = self.row.sample_count.saturating_sub(self.refused);
+        Arc::new(SessionRow { sample_count, ..SessionRow::clone(&self.row) })
+    }
+}
 
 impl Book {
-    fn open(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<SessionRow>>> {
+    /// Bytes for each session, beside its row.
+    pub(super) const BYTES_PER_SESSION: usize = 2 * size_of::<(Arc<str>, Page)>();
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Page>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes out all there is.
     pub(super) fn take(&self) -> Vec<Arc<SessionRow>> {
-        std::mem::take(&mut *self.open()).into_values().collect()
+        std::mem::take(&mut *self.open()).values().map(Page::corrected).collect()
     }
 
     /// How this session is, if it is in the book.
     pub(super) fn get(&self, id: &str) -> Option<Arc<SessionRow>> {
-        self.open().get(id).map(Arc::clone)
+        self.open().get(id).map(Page::corrected)
     }
 
     pub(super) fn holds(&self, id: &str) -> bool {
@@ -43,11 +66,18 @@ impl Book {
 
     /// Writes down how a session is.
     pub(super) fn put(&self, row: &Arc<SessionRow>) {
-        self.open().insert(Arc::clone(&row.id), Arc::clone(row));
+        self.open().insert(Arc::clone(&row.id), Page { row: Arc::clone(row), refused: 0 });
     }
 
     fn has(&self, row: &Arc<SessionRow>) -> bool {
-        self.open().get(&row.id).is_some_and(|kept| Arc::ptr_eq(kept, row))
+        self.open().get(&row.id).is_some_and(|page| Arc::ptr_eq(&page.row, row))
+    }
+
+    /// A sample of this session was refused, which its row may count.
+    pub(super) fn refuse_sample(&self, id: &str) {
+        if let Some(page) = self.open().get_mut(id) {
+            page.refused += 1;
+        }
     }
 
     pub(super) fn strike(&self, id: &str) {
@@ -221,12 +251,17 @@ impl Clerk {
         self.outstanding.remove(index)
     }
 
-    /// The store has committed something: what it refused is filed again.
-    pub(super) fn committed(&mut self, fx: &mut Effects, filed: &Filed) {
-        if let Filed::End(row) = filed
+    /// The store has committed something: what it refused is filed again. So is an end whose row counts samples that were refused, since all of them have
+    /// been answered for before it.
+    pub(super) fn committed(&mut self, fx: &mut Effects, entry: &Entry) {
+        if let Filed::End(row) = &entry.filed
             && self.book.has(row)
         {
+            let corrected = self.book.get(&row.id).filter(|corrected| corrected != row);
             self.book.strike(&row.id);
+            if let Some(corrected) = corrected {
+                self.end(fx, entry.at, &corrected, false);
+            }
         }
         if std::mem::take(&mut self.sick) {
             self.retry_at = None;

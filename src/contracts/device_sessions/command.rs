@@ -13,7 +13,7 @@ pub struct SessionInfo {
     pub device: Arc<str>,
     /// When it began, by the server's clock.
     pub started_at: Wall,
-    /// Samples so far.
+    /// Samples so far, without those that the store has refused.
     pub sample_count: u64,
     /// The connection with which it ends.
     pub holder: ConnId,

@@ -5,7 +5,7 @@ use super::{
     inbox::Complaint,
     messages::ErrorCode,
     replies::{Reply, Word},
-    session::{Active, Ended, NewSession, ended_row},
+    session::{Active, Ended, NewSession, Tally, ended_row},
     table::Place,
 };
 use crate::{
@@ -94,10 +94,9 @@ impl Sessions {
         let row = new.row(&device.id);
         device.active = Some(Active {
             row: Arc::clone(&row),
-            samples: 0,
+            tally: Tally::default(),
             holder,
             heard_at: now,
-            lost: false,
             unfiled: false,
         });
         self.devices.add_session(&row.id, at);
@@ -124,9 +123,9 @@ impl Sessions {
     ) -> Option<Finished> {
         let now = fx.now();
         let device = self.devices.get_mut(at)?;
-        let Active { row, samples, holder, lost, .. } = device.active.take()?;
-        let row = ended_row(&row, status, now.wall, timestamp, samples);
-        device.recent.push_back(Ended { row: Arc::clone(&row), at: now.tick, lost });
+        let Active { row, tally, holder, .. } = device.active.take()?;
+        let row = ended_row(&row, status, now.wall, timestamp, tally.kept());
+        device.recent.push_back(Ended { row: Arc::clone(&row), at: now.tick, tally });
         let excess = device.recent.len().saturating_sub(self.config.recent_sessions);
         let forgotten: Vec<_> = device.recent.drain(..excess).collect();
         for ended in forgotten {
@@ -136,7 +135,7 @@ impl Sessions {
         let ticket = self.clerk.end(fx, at, &row, true);
         let id = Arc::clone(&row.id);
         fx.event(EventClass::Lossless, 0, Some(holder), DeviceEvent::SessionEnded(row));
-        Some(Finished { id, holder, lost, ticket })
+        Some(Finished { id, holder, lost: tally.has_lost(), ticket })
     }
 
     /// Ends the active session of a device for a reason that its client does not know, and tells it, if it is used to that.

@@ -49,10 +49,10 @@ impl Device {
     /// The store has refused a sample of this session.
     pub(super) fn lost(&mut self, id: &str) {
         if let Some(active) = self.active.as_mut().filter(|active| *active.row.id == *id) {
-            active.lost = true;
+            active.tally.refuse();
         }
         if let Some(ended) = self.recent.iter_mut().find(|ended| *ended.row.id == *id) {
-            ended.lost = true;
+            ended.tally.refuse();
         }
         self.replies.lost(id);
     }

@@ -180,7 +180,7 @@ impl Sessions {
         } else if let Some(id) = session {
             // It may have ended, and not be safe yet.
             let recent = device.recent.iter().find(|ended| *ended.row.id == *id);
-            let lost = recent.is_some_and(|ended| ended.lost);
+            let lost = recent.is_some_and(|ended| ended.tally.has_lost());
             let ticket = if own { self.clerk.end_again(fx, at, id) } else { None };
             ended = (session.map(Arc::from), ticket, lost);
         }
@@ -275,12 +275,11 @@ impl Sessions {
             active.holder = peer;
         }
         active.heard_at = now.tick;
-        active.samples += 1;
         if std::mem::take(&mut active.unfiled) {
             self.clerk.start(fx, at, &active.row, false);
         }
         let sample = Arc::new(DeviceSample {
-            place: Some((Arc::clone(&active.row.id), active.samples)),
+            place: Some((Arc::clone(&active.row.id), active.tally.next())),
             device: Arc::clone(&device.id),
             received_at: now.wall,
             payload: text.into(),
@@ -293,8 +292,8 @@ impl Sessions {
         let Some(device) = self.devices.get_mut(at) else { return };
         let Some(ended) = device.recent.get_mut(index) else { return };
         let row = Arc::make_mut(&mut ended.row);
-        row.sample_count += 1;
-        let place = Some((Arc::clone(&row.id), row.sample_count));
+        let place = Some((Arc::clone(&row.id), ended.tally.next()));
+        row.sample_count = ended.tally.kept();
         let row = Arc::clone(&ended.row);
         let sample = DeviceSample {
             place,

@@ -22,13 +22,11 @@ pub(super) struct NewSession {
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) row: Arc<SessionRow>,
-    pub(super) samples: u64,
+    pub(super) tally: Tally,
     /// The connection with which it ends.
     pub(super) holder: ConnId,
     /// It began, or data came.
     pub(super) heard_at: Tick,
-    /// The store has refused a sample of it.
-    pub(super) lost: bool,
     /// The store has refused its beginning, which is filed again before the next sample.
     pub(super) unfiled: bool,
 }
@@ -38,7 +36,37 @@ pub(super) struct Active {
 pub(super) struct Ended {
     pub(super) row: Arc<SessionRow>,
     pub(super) at: Tick,
-    pub(super) lost: bool,
+    pub(super) tally: Tally,
+}
+
+/// The samples of one session. Their numbers count on whatever becomes of them, so that a gap tells of one that was refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    numbered: u64,
+    refused: u64,
+}
+
+impl Tally {
+    /// The number of the next sample.
+    pub(super) fn next(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+
+    /// The store has refused one.
+    pub(super) fn refuse(&mut self) {
+        self.refused += 1;
+    }
+
+    /// Whether the store has refused any.
+    pub(super) fn has_lost(&self) -> bool {
+        self.refused > 0
+    }
+
+    /// Those that are recorded, or may yet be.
+    pub(super) fn kept(&self) -> u64 {
+        self.numbered - self.refused
+    }
 }
 
 impl NewSession {

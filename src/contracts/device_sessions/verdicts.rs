@@ -20,7 +20,7 @@ impl Sessions {
     pub(super) fn verdict(&mut self, fx: &mut Effects, ticket: RecordTicket, committed: bool) {
         let Some(entry) = self.clerk.take(ticket) else { return };
         if committed {
-            self.clerk.committed(fx, &entry.filed);
+            self.clerk.committed(fx, &entry);
         } else {
             self.clerk.refused(fx, &entry);
         }
@@ -95,8 +95,11 @@ impl Sessions {
     /// A sample was refused. Who sent it is told once in an outage, if it is used to be told.
     fn lost(&mut self, fx: &mut Effects, at: Place, sample: &FiledSample) {
         fx.count(Count::Lost);
-        if let (Some(device), Some(id)) = (self.devices.get_mut(at), sample.session.as_deref()) {
-            device.lost(id);
+        if let Some(id) = sample.session.as_deref() {
+            self.clerk.book.refuse_sample(id);
+            if let Some(device) = self.devices.get_mut(at) {
+                device.lost(id);
+            }
         }
         let outage = self.clerk.outage();
         let Some(peer) = self.peers.get_mut(&sample.from).filter(|peer| peer.is_new) else { return };

@@ -46,7 +46,7 @@ pub struct SessionRow {
     pub client_started_at: Option<Box<str>>,
     /// The timestamp of the message that ended it.
     pub client_ended_at: Option<Box<str>>,
-    /// Samples filed under it.
+    /// Samples under it that a store has committed, or may yet.
     pub sample_count: u64,
 }
 
