@@ -247,6 +247,38 @@ fn a_stop_ends_every_session_and_says_so() {
     assert_eq!(devices.sessions(PATIENCE), Err(AskError::Stopped));
 }
 
+/// However little room records have.
+#[test]
+fn a_stop_records_every_end_before_it_is_acknowledged() {
+    const SESSIONS: usize = 100;
+    for (records, others) in [(64, 0), (8_192, 0), (64, 200)] {
+        let store = MemoryStore::new(10_000);
+        let builder = Server::builder().limits(limits(|limits| limits.records = records));
+        let (server, addr) = server(builder.store(store.clone()));
+        let mut clients: Vec<_> = (0..SESSIONS)
+            .map(|device| {
+                let mut client = Client::open(addr, DEVICES);
+                let session = begin(&mut client, &device.to_string());
+                (client, session)
+            })
+            .collect();
+        // What the store has to do when the server stops.
+        for _ in 0..others {
+            let (client, session) = &mut clients[0];
+            data(client, "0", session);
+        }
+        let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+        for (client, session) in &mut clients {
+            assert_eq!(expect(client, "session_ended"), *session);
+            client.expect_close(1001);
+        }
+        drop(clients);
+        assert_eq!(stopping.join().unwrap(), andon::Stopped::Clean);
+        let stopped = told(&store.records()).iter().filter(|word| word.ends_with("stopped")).count();
+        assert_eq!(stopped, SESSIONS);
+    }
+}
+
 /// Commits nothing before it is let, and fails if it is told so.
 struct Gated {
     asked: mpsc::Sender<Vec<String>>,

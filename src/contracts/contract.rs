@@ -181,12 +181,22 @@ pub struct Setup<'a> {
     pub(crate) mount: MountId,
     pub(crate) host_topics: &'a [(String, TopicId)],
     pub(crate) store: Option<&'a [SavedGuidedSession]>,
+    /// As in [`Limits`].
+    #[cfg(feature = "contracts")]
+    pub(crate) records: usize,
 }
 
 impl<'a> Setup<'a> {
     /// What a test gives to a factory: as of the first mount, with the host's topics. Declare those by [`Effects::declare`].
     pub fn for_test(effects: &'a mut Effects, host_topics: &'a [(String, TopicId)]) -> Self {
-        Self { effects, mount: MountId(0), host_topics, store: None }
+        Self {
+            effects,
+            mount: MountId(0),
+            host_topics,
+            store: None,
+            #[cfg(feature = "contracts")]
+            records: Limits::default().records,
+        }
     }
 
     /// The same with a store, which knows these guided sessions from earlier runs.

@@ -11,6 +11,7 @@ mod peer;
 mod replies;
 mod requests;
 mod session;
+mod stop;
 mod table;
 mod verdicts;
 
@@ -27,7 +28,7 @@ use crate::ground::{
     close::Closed,
     frame::Message,
     id::{ConnId, RecordTicket},
-    limits::{DEVICE_TIMESTAMP_BYTES_MAX, Limits},
+    limits::{DEVICE_STOP_TRIES, DEVICE_TIMESTAMP_BYTES_MAX, Limits},
     time::Tick,
 };
 use clerk::{Book, Clerk};
@@ -52,6 +53,8 @@ struct Sessions {
     /// What the engine was last told of the next deadline.
     armed: Option<Tick>,
     stopping: bool,
+    /// How often the store may still refuse all ends that are on their way, before it is given up.
+    stop_tries: u32,
 }
 
 /// Builds device sessions of a checked configuration.
@@ -72,9 +75,10 @@ impl DeviceSessionsFactory {
             durable: has_store && self.config.durable_ack,
             peers: BTreeMap::new(),
             devices: Devices::new(self.config.devices),
-            clerk: Clerk::new(has_store, self.book.clone(), self.config.ends_kept),
+            clerk: Clerk::new(has_store, self.book.clone(), self.config.ends_kept, setup.records),
             armed: None,
             stopping: false,
+            stop_tries: DEVICE_STOP_TRIES,
             config: Arc::clone(&self.config),
         };
         sessions.inherit(setup.effects());
@@ -172,7 +176,9 @@ impl Contract for Sessions {
     fn deadline(&mut self, fx: &mut Effects) {
         self.armed = None;
         let now = fx.now().tick;
-        self.clerk.retry(fx);
+        if self.clerk.is_retry_due(now) {
+            self.file_waiting(fx, 1);
+        }
         while let Some(at) = self.devices.next_due(now) {
             let idle = self.devices.get(at).and_then(|device| device.idle_at(self.config.idle_timeout));
             if idle.is_some_and(|idle| idle <= now) {
@@ -193,6 +199,7 @@ impl Contract for Sessions {
         for at in self.devices.places() {
             self.finish_and_tell(fx, at, SessionStatus::Stopped);
         }
+        self.file_in_turn(fx);
         self.arm(fx);
     }
 }
@@ -247,11 +254,11 @@ mod tests {
             effects::{Effect, Effects},
             store::{device::DeviceRecord, record::RecordBody},
         },
-        ground::{close::CloseCause, frame::Payload, time::Now},
+        ground::{close::CloseCause, frame::Payload, limits::DEVICE_STOP_ENDS_MAX, time::Now},
         hub::identity::Identity,
         wire::{owned::OwnedRequest, request::Method},
     };
-    use std::time::Duration;
+    use std::{collections::VecDeque, time::Duration};
 
     fn made(config: DeviceSessionsConfig) -> (Sessions, Effects) {
         let mut fx = Effects::for_test(Now::default());
@@ -499,6 +506,79 @@ mod tests {
         }
         let (texts, _) = said(&fx.drain());
         assert!(texts.len() == 1 && texts[0].contains("session_ended"), "{texts:?}");
+    }
+
+    /// What was recorded and is not answered for, with whether it is the end of a session.
+    fn filed(fx: &mut Effects, texts: &mut Vec<String>) -> Vec<(RecordTicket, bool)> {
+        let effects = fx.drain();
+        texts.extend(said(&effects).0);
+        let records = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Record { ticket, body, .. } => {
+                Some((ticket, matches!(body, RecordBody::Device(DeviceRecord::SessionEnded(_)))))
+            }
+            _ => None,
+        });
+        records.collect()
+    }
+
+    /// A contract with so many sessions of one client under way, all of it committed, and then told to stop.
+    fn stopping(sessions: usize) -> (Sessions, Effects) {
+        let (mut contract, mut fx) = made(DeviceSessionsConfig::new().devices_per_connection(sessions));
+        let peer = ConnId::from_bits(1);
+        open(&mut contract, &mut fx, peer);
+        for device in 0..sessions {
+            let start = format!(r#"{{"type":"session_start","deviceId":"{device}"}}"#);
+            say(&mut contract, &mut fx, peer, &start);
+        }
+        answer(&mut contract, &mut fx, Ok(()));
+        contract.shutdown(&mut fx);
+        (contract, fx)
+    }
+
+    /// More sessions than the store has room for: never more ends are on their way than it has, and each is acknowledged. Also when others have taken the
+    /// room for a while, so that the store refuses.
+    #[test]
+    fn a_stop_files_no_more_than_there_is_room_for() {
+        const SESSIONS: usize = 2_000;
+        let full = StoreError::Down("its queue is full".into());
+        for refusals in [0, 1, 2 * DEVICE_STOP_ENDS_MAX] {
+            let (mut sessions, mut fx) = stopping(SESSIONS);
+            let (mut texts, mut refused, mut on_the_way) = (Vec::new(), 0, VecDeque::new());
+            loop {
+                let records = filed(&mut fx, &mut texts);
+                assert!(records.iter().all(|(_, is_end)| *is_end));
+                on_the_way.extend(records);
+                assert!(on_the_way.len() <= DEVICE_STOP_ENDS_MAX, "{}", on_the_way.len());
+                let Some((ticket, _)) = on_the_way.pop_front() else { break };
+                // In a row at most as many as are on their way, and then one that is tried.
+                let refuse = refused < refusals && refused <= DEVICE_STOP_ENDS_MAX;
+                refused += usize::from(refuse);
+                sessions.recorded(&mut fx, ticket, if refuse { Err(&full) } else { Ok(()) });
+            }
+            assert!(texts.iter().all(|text| text.contains("session_ended")), "{refused} refusals");
+            assert_eq!(texts.len(), SESSIONS);
+            assert!(sessions.clerk.book.take().is_empty());
+        }
+    }
+
+    /// Whoever waits is told that it is in vain, and the stop comes to an end.
+    #[test]
+    fn a_stop_gives_up_on_a_store_that_refuses_everything() {
+        let (mut sessions, mut fx) = stopping(2_000);
+        let (mut texts, mut offered) = (Vec::new(), 0);
+        loop {
+            let records = filed(&mut fx, &mut texts);
+            if records.is_empty() {
+                break;
+            }
+            offered += records.len();
+            for (ticket, _) in records {
+                sessions.recorded(&mut fx, ticket, Err(&StoreError::Down("it is dead".into())));
+            }
+        }
+        assert_eq!(texts.len(), 2_000);
+        assert!(texts.iter().all(|text| text.contains("STORAGE_UNAVAILABLE")));
+        assert_eq!(offered, DEVICE_STOP_ENDS_MAX + DEVICE_STOP_TRIES as usize - 1 + 2_000);
     }
 
     /// Also to a client that comes back when the device is forgotten, but the end of its session not committed yet.

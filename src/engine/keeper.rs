@@ -57,6 +57,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             mount: id,
             host_topics: &self.host_topics,
             store: self.store.as_deref(),
+            #[cfg(feature = "contracts")]
+            records: self.limits.records,
         };
         let factory = &mut mount.settings.factory;
         match foreign::call(|| factory.build(&mut setup)) {

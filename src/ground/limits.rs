@@ -473,6 +473,12 @@ pub(crate) const DEVICE_ENDS_KEPT_DEFAULT: usize = 10_000;
 /// How long after a refusal one of these is tried again, if nothing else is recorded.
 #[cfg(feature = "contracts")]
 pub(crate) const DEVICE_REFILE_AFTER: Duration = Duration::from_secs(10);
+/// Ends of sessions that are on their way to the store at once while the server stops, unless half of what may be is less.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_STOP_ENDS_MAX: usize = 512;
+/// Times in a row that the store may refuse all of these, before none of them is filed again.
+#[cfg(feature = "contracts")]
+pub(crate) const DEVICE_STOP_TRIES: u32 = 3;
 /// Types that data of devices may have.
 #[cfg(feature = "contracts")]
 pub(crate) const DEVICE_DATA_TYPES_MAX: usize = 32;

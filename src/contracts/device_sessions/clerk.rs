@@ -8,7 +8,7 @@ use crate::{
     },
     ground::{
         id::{ConnId, RecordTicket},
-        limits::{DEVICE_REFILE_AFTER, Limits, REFUSALS_MAX},
+        limits::{DEVICE_REFILE_AFTER, DEVICE_STOP_ENDS_MAX, Limits, REFUSALS_MAX},
         time::Tick,
     },
 };
@@ -107,6 +107,8 @@ pub(super) struct FiledSample {
 #[derive(Debug)]
 pub(super) struct Entry {
     ticket: RecordTicket,
+    /// Somebody waits for it.
+    awaited: bool,
     pub(super) filed: Filed,
     pub(super) at: Place,
 }
@@ -117,10 +119,14 @@ pub(super) struct Clerk {
     has_store: bool,
     /// In the order of their tickets.
     outstanding: VecDeque<Entry>,
+    /// How many of these somebody waits for.
+    awaited: usize,
+    /// How many may be so while the server stops.
+    awaited_max: usize,
     pub(super) book: Book,
-    /// Sessions of the book whose end the store has refused, to be filed again; and their devices' places.
-    refused: BTreeMap<Arc<str>, Place>,
-    refused_max: usize,
+    /// Sessions of the book whose end is to be filed, because the store has refused it, or, while the server stops, in its turn; and their devices' places.
+    waiting: BTreeMap<Arc<str>, Place>,
+    waiting_max: usize,
     /// The store's last word was an error.
     sick: bool,
     /// How often it has become sick.
@@ -130,13 +136,16 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    pub(super) fn new(has_store: bool, book: Book, refused_max: usize) -> Self {
+    /// `records`: how many the store may have, of all who record.
+    pub(super) fn new(has_store: bool, book: Book, waiting_max: usize, records: usize) -> Self {
         Self {
             has_store,
             outstanding: VecDeque::new(),
+            awaited: 0,
+            awaited_max: DEVICE_STOP_ENDS_MAX.min(records / 2).max(1),
             book,
-            refused: BTreeMap::new(),
-            refused_max,
+            waiting: BTreeMap::new(),
+            waiting_max,
             sick: false,
             outages: 0,
             retry_at: None,
@@ -170,7 +179,7 @@ impl Clerk {
     /// Whether the store has not answered for something, or has refused an end.
     #[cfg(test)]
     pub(super) fn owes_anything(&self) -> bool {
-        !self.outstanding.is_empty() || !self.refused.is_empty()
+        !self.outstanding.is_empty() || !self.waiting.is_empty()
     }
 
     /// What it has not answered for.
@@ -188,7 +197,8 @@ impl Clerk {
         now: bool,
     ) -> RecordTicket {
         let ticket = if now { fx.file_now(record) } else { fx.file(record) };
-        self.outstanding.push_back(Entry { ticket, filed, at });
+        self.outstanding.push_back(Entry { ticket, awaited: now, filed, at });
+        self.awaited += usize::from(now);
         ticket
     }
 
@@ -228,7 +238,7 @@ impl Clerk {
             return None;
         }
         self.book.put(row);
-        self.refused.remove(&row.id);
+        self.waiting.remove(&row.id);
         let record = DeviceRecord::SessionEnded(Arc::clone(row));
         Some(self.file(fx, at, Filed::End(Arc::clone(row)), record, now))
     }
@@ -248,12 +258,14 @@ impl Clerk {
     pub(super) fn take(&mut self, ticket: RecordTicket) -> Option<Entry> {
         // It is the first, or a refusal that is told at once, one of the last.
         let index = self.outstanding.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
-        self.outstanding.remove(index)
+        let entry = self.outstanding.remove(index)?;
+        self.awaited -= usize::from(entry.awaited);
+        Some(entry)
     }
 
-    /// The store has committed something: what it refused is filed again. So is an end whose row counts samples that were refused, since all of them have
-    /// been answered for before it.
-    pub(super) fn committed(&mut self, fx: &mut Effects, entry: &Entry) {
+    /// The store has committed something. An end whose row counts samples that were refused is filed again, since all of them have been answered for before
+    /// it. True when the store is well again: then what it refused can be, too.
+    pub(super) fn committed(&mut self, fx: &mut Effects, entry: &Entry) -> bool {
         if let Filed::End(row) = &entry.filed
             && self.book.has(row)
         {
@@ -263,41 +275,59 @@ impl Clerk {
                 self.end(fx, entry.at, &corrected, false);
             }
         }
-        if std::mem::take(&mut self.sick) {
+        let recovers = std::mem::take(&mut self.sick);
+        if recovers {
             self.retry_at = None;
-            for (id, at) in std::mem::take(&mut self.refused) {
-                self.end_again(fx, at, &id);
-            }
         }
+        recovers
     }
 
-    /// The store has refused something. An end is kept.
-    pub(super) fn refused(&mut self, fx: &mut Effects, entry: &Entry) {
+    /// Takes out one end that waits to be filed.
+    pub(super) fn next_waiting(&mut self) -> Option<(Arc<str>, Place)> {
+        self.waiting.pop_first()
+    }
+
+    /// How many more may be on their way while the server stops.
+    pub(super) fn room(&self) -> usize {
+        self.awaited_max.saturating_sub(self.awaited)
+    }
+
+    /// Whether anything is on its way that somebody waits for.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited > 0
+    }
+
+    /// Has an end wait for its turn while the server stops. False when it is to be filed at once: there is room, or none to wait.
+    pub(super) fn postpone(&mut self, at: Place, row: &Arc<SessionRow>) -> bool {
+        let postponed = self.has_store && self.room() == 0 && self.waiting.len() < self.waiting_max;
+        if postponed {
+            self.book.put(row);
+            self.waiting.insert(Arc::clone(&row.id), at);
+        }
+        postponed
+    }
+
+    /// The store has refused something. True when it is an end that is kept.
+    pub(super) fn refused(&mut self, fx: &mut Effects, entry: &Entry) -> bool {
         if !std::mem::replace(&mut self.sick, true) {
             self.outages += 1;
         }
-        if let Filed::End(row) = &entry.filed
-            && self.book.has(row)
-        {
-            if self.refused.len() >= self.refused_max
-                && let Some((id, _)) = self.refused.pop_first()
-            {
-                fx.count(Count::Bound);
-                self.book.strike(&id);
-            }
-            self.refused.insert(Arc::clone(&row.id), entry.at);
-            self.retry_at = Some(self.retry_at.unwrap_or(fx.now().tick + DEVICE_REFILE_AFTER));
+        let Filed::End(row) = &entry.filed else { return false };
+        if !self.book.has(row) {
+            return false;
         }
+        if self.waiting.len() >= self.waiting_max {
+            fx.count(Count::Bound);
+            self.book.strike(&row.id);
+            return false;
+        }
+        self.waiting.insert(Arc::clone(&row.id), entry.at);
+        self.retry_at = Some(self.retry_at.unwrap_or(fx.now().tick + DEVICE_REFILE_AFTER));
+        true
     }
 
-    /// Tries one of those that were refused: nothing else may be recorded for a long time, and the store's next word be good.
-    pub(super) fn retry(&mut self, fx: &mut Effects) {
-        let now = fx.now().tick;
-        if self.retry_at.is_some_and(|at| at <= now) {
-            self.retry_at = None;
-            if let Some((id, at)) = self.refused.pop_first() {
-                self.end_again(fx, at, &id);
-            }
-        }
+    /// Whether one of those that were refused is to be tried now: nothing else may be recorded for a long time, and the store's next word be good.
+    pub(super) fn is_retry_due(&mut self, now: Tick) -> bool {
+        self.retry_at.take_if(|at| *at <= now).is_some()
     }
 }

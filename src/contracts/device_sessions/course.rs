@@ -4,7 +4,7 @@ use super::{
     Sessions,
     inbox::Complaint,
     messages::ErrorCode,
-    replies::{Reply, Word},
+    replies::{Reply, Waits, Word},
     session::{Active, Ended, NewSession, Tally, ended_row},
     table::Place,
 };
@@ -14,7 +14,7 @@ use crate::{
         store::device::SessionStatus,
         told::device::DeviceEvent,
     },
-    ground::id::{ConnId, RecordTicket},
+    ground::id::ConnId,
 };
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub(super) struct Finished {
     pub(super) id: Arc<str>,
     pub(super) holder: ConnId,
     pub(super) lost: bool,
-    /// What its end is recorded under.
-    pub(super) ticket: Option<RecordTicket>,
+    /// What is to be waited for until it is recorded.
+    pub(super) waits: Option<Waits>,
 }
 
 impl Sessions {
@@ -132,18 +132,22 @@ impl Sessions {
             self.devices.remove_session(&ended.row.id);
         }
         self.devices.look_at(at, now.tick + self.config.late_window);
-        let ticket = self.clerk.end(fx, at, &row, true);
+        let waits = if self.stopping && self.clerk.postpone(at, &row) {
+            Some(Waits::Turn)
+        } else {
+            self.clerk.end(fx, at, &row, true).map(Waits::Record)
+        };
         let id = Arc::clone(&row.id);
         fx.event(EventClass::Lossless, 0, Some(holder), DeviceEvent::SessionEnded(row));
-        Some(Finished { id, holder, lost: tally.has_lost(), ticket })
+        Some(Finished { id, holder, lost: tally.has_lost(), waits })
     }
 
     /// Ends the active session of a device for a reason that its client does not know, and tells it, if it is used to that.
     pub(super) fn finish_and_tell(&mut self, fx: &mut Effects, at: Place, status: SessionStatus) {
-        let Some(Finished { id, holder, lost, ticket }) = self.finish(fx, at, status, None) else { return };
+        let Some(Finished { id, holder, lost, waits }) = self.finish(fx, at, status, None) else { return };
         if self.peers.get(&holder).is_some_and(|peer| peer.is_new) {
             let timestamp = fx.now().wall.as_millis().to_string().into();
-            let waits = ticket.filter(|_| self.durable);
+            let waits = waits.filter(|_| self.durable);
             let lost = lost && self.durable;
             self.say(
                 fx,

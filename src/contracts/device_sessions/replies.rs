@@ -30,10 +30,19 @@ pub(super) enum Word {
     NotStarted,
 }
 
+/// What a reply waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// What becomes of this record.
+    Record(RecordTicket),
+    /// The turn of its session's end to be filed.
+    Turn,
+}
+
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) to: ConnId,
-    pub(super) waits: Option<RecordTicket>,
+    pub(super) waits: Option<Waits>,
     pub(super) word: Word,
 }
 
@@ -67,7 +76,16 @@ impl Replies {
 
     /// The one that waits for this ticket.
     pub(super) fn waiting_for(&mut self, ticket: RecordTicket) -> Option<&mut Reply> {
-        self.0.iter_mut().find(|reply| reply.waits == Some(ticket))
+        self.0.iter_mut().find(|reply| reply.waits == Some(Waits::Record(ticket)))
+    }
+
+    /// The end of this session is filed under this ticket, or committed already.
+    pub(super) fn filed(&mut self, id: &str, ticket: Option<RecordTicket>) {
+        for reply in self.0.iter_mut().filter(|reply| reply.waits == Some(Waits::Turn)) {
+            if matches!(&reply.word, Word::Ended { session: Some(session), .. } if **session == *id) {
+                reply.waits = ticket.map(Waits::Record);
+            }
+        }
     }
 
     /// Whether a session waits to begin.

@@ -6,7 +6,7 @@ use super::{
     course::Finished,
     inbox::{Complaint, Data, missing, unknown_type},
     messages::{self, ErrorCode},
-    replies::{Reply, Word},
+    replies::{Reply, Waits, Word},
     session::NewSession,
     table::Place,
 };
@@ -146,7 +146,11 @@ impl Sessions {
         let waits = self.clerk.start(fx, at, &row, true);
         self.clerk.await_start(&row);
         self.devices.add_session(&new.id, at);
-        self.say(fx, at, Reply { to, waits, word: Word::Starting { new, timestamp } });
+        self.say(
+            fx,
+            at,
+            Reply { to, waits: waits.map(Waits::Record), word: Word::Starting { new, timestamp } },
+        );
     }
 
     pub(super) fn end<'a>(
@@ -174,18 +178,18 @@ impl Sessions {
         let mut ended = (session.map(Arc::from), None, false);
         if session.is_none_or(|id| device.active_named(id)) {
             let finished = self.finish(fx, at, SessionStatus::Completed, timestamp);
-            if let Some(Finished { id, lost, ticket, .. }) = finished {
-                ended = (Some(id), ticket, lost);
+            if let Some(Finished { id, lost, waits, .. }) = finished {
+                ended = (Some(id), waits, lost);
             }
         } else if let Some(id) = session {
             // It may have ended, and not be safe yet.
             let recent = device.recent.iter().find(|ended| *ended.row.id == *id);
             let lost = recent.is_some_and(|ended| ended.tally.has_lost());
             let ticket = if own { self.clerk.end_again(fx, at, id) } else { None };
-            ended = (session.map(Arc::from), ticket, lost);
+            ended = (session.map(Arc::from), ticket.map(Waits::Record), lost);
         }
-        let (session, ticket, lost) = ended;
-        let waits = ticket.filter(|_| self.durable);
+        let (session, waits, lost) = ended;
+        let waits = waits.filter(|_| self.durable);
         let word = Word::Ended { session, timestamp: told, lost: lost && self.durable };
         self.say(fx, at, Reply { to: peer, waits, word });
         Ok(())

@@ -4,7 +4,7 @@ use super::{
     Sessions,
     clerk::{Entry, Filed, FiledSample},
     messages::{self, ErrorCode},
-    replies::Word,
+    replies::{Waits, Word},
     session::{NewSession, ended_row},
     table::Place,
 };
@@ -19,17 +19,21 @@ use crate::{
 impl Sessions {
     pub(super) fn verdict(&mut self, fx: &mut Effects, ticket: RecordTicket, committed: bool) {
         let Some(entry) = self.clerk.take(ticket) else { return };
-        if committed {
-            self.clerk.committed(fx, &entry);
-        } else {
-            self.clerk.refused(fx, &entry);
+        let mut kept = false;
+        if !committed {
+            kept = self.clerk.refused(fx, &entry);
+        } else if self.clerk.committed(fx, &entry) && !self.stopping {
+            self.file_waiting(fx, usize::MAX);
         }
         let Entry { filed, at, .. } = entry;
         match filed {
             Filed::Start(id) => self.start_verdict(fx, at, &id, ticket, committed),
-            Filed::End(_) => self.end_verdict(fx, at, ticket, committed),
+            Filed::End(_) => self.end_verdict(fx, at, ticket, committed, kept),
             Filed::Sample(sample) if !committed => self.lost(fx, at, &sample),
             Filed::Sample(_) => {}
+        }
+        if self.stopping {
+            self.go_on_stopping(fx, committed);
         }
     }
 
@@ -81,9 +85,22 @@ impl Sessions {
         }
     }
 
-    fn end_verdict(&mut self, fx: &mut Effects, at: Place, ticket: RecordTicket, committed: bool) {
+    /// `kept`: it was refused, and will be filed again.
+    fn end_verdict(
+        &mut self,
+        fx: &mut Effects,
+        at: Place,
+        ticket: RecordTicket,
+        committed: bool,
+        kept: bool,
+    ) {
+        let hopes = kept && self.hopes();
         let Some(device) = self.devices.get_mut(at) else { return };
         let Some(reply) = device.replies.waiting_for(ticket) else { return };
+        if hopes {
+            reply.waits = Some(Waits::Turn);
+            return;
+        }
         reply.waits = None;
         if let Word::Ended { lost, .. } = &mut reply.word {
             *lost |= !committed;
