@@ -63,20 +63,20 @@ impl Sessions {
         peer: ConnId,
         name: &str,
     ) -> Result<Place, Complaint<'static>> {
-        let complaint = |message: &'static str| Complaint {
-            code: ErrorCode::InvalidMessage,
-            message: message.into(),
-            device: Some(name.to_owned().into()),
-        };
-        let Some(at) = self.devices.enter(name) else {
-            fx.count(Count::Bound);
-            return Err(complaint("the server knows as many devices as it may: try again later"));
-        };
+        let at = self.place(fx, name)?;
         let attached = self.attach(fx, peer, at);
         if attached.is_err() {
             self.tidy(fx, at);
         }
-        attached.map(|()| at).map_err(complaint)
+        attached.map(|()| at).map_err(|message| refused(name, message))
+    }
+
+    /// The place of a device, for which no connection need speak.
+    pub(super) fn place(&mut self, fx: &mut Effects, name: &str) -> Result<Place, Complaint<'static>> {
+        self.devices.enter(name).ok_or_else(|| {
+            fx.count(Count::Bound);
+            refused(name, "the server knows as many devices as it may: try again later")
+        })
     }
 
     /// Begins a session, and ends the one before. `filed`: its record is committed already.
@@ -196,5 +196,14 @@ impl Sessions {
                 fx.send(to, &word.encode(&device.id));
             }
         }
+    }
+}
+
+/// A bound keeps a device from being known here.
+fn refused(device: &str, message: &'static str) -> Complaint<'static> {
+    Complaint {
+        code: ErrorCode::InvalidMessage,
+        message: message.into(),
+        device: Some(device.to_owned().into()),
     }
 }

@@ -166,8 +166,8 @@ impl Sessions {
         let own = book.is_some_and(|row| *row.device == *name);
         let at = match self.devices.named(name) {
             Some(at) => at,
-            // It was forgotten meanwhile, but what is not committed yet is not acknowledged.
-            None if own && self.durable => self.enter(fx, peer, name)?,
+            // It was forgotten meanwhile, but what is not committed yet is not acknowledged. Its place is for the reply.
+            None if own && self.durable => self.place(fx, name)?,
             None => {
                 fx.send(peer, &messages::session_ended(session, name, &told));
                 return Ok(());
