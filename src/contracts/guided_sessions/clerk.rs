@@ -279,7 +279,7 @@ impl Clerk {
         self.try_later(fx);
     }
 
-    /// The server stops: what waits for its time is recorded now, and nothing waits for its time any more.
+    /// The server stops: what waits for its time is recorded now, what was refused is tried once more, and nothing waits for its time any more.
     pub(super) fn hurry(&mut self, fx: &mut Effects, sessions: &mut BTreeMap<Arc<str>, Session>) {
         self.interval = Duration::ZERO;
         while let Some((_, code, user_id)) = self.due.pop_first() {
@@ -290,6 +290,7 @@ impl Clerk {
                 }
             }
         }
+        self.work(fx, sessions, true);
     }
 
     /// Whether the store may not know yet how a session is.
