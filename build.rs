@@ -12,12 +12,13 @@ mod header {
     use std::{env, fmt::Write as _, fs, path::Path};
 
     /// The files of `src/ffi` that make the header, in its order, with their headings. Each gives its constants, its types and its functions.
-    const PARTS: [(&str, &str); 19] = [
+    const PARTS: [(&str, &str); 23] = [
         ("version", "Version"),
         ("status", "Statuses"),
         ("error", "What went wrong"),
         ("types", "Texts, bytes, ids"),
         ("config", "Configuration"),
+        ("mount", "Mounts"),
         ("server", "Server"),
         ("event", "Events"),
         ("encoding", "Encodings"),
@@ -26,11 +27,14 @@ mod header {
         ("topic", "Topics"),
         ("hub", "Topic hub"),
         ("monitor", "Equipment monitor"),
+        ("identities", "Identities"),
         ("request", "Requests"),
         ("response", "Answers and routes"),
         ("waiting", "Those who wait for the host"),
         ("contract", "Contracts of the host's own"),
         ("effects", "Within a contract's callbacks"),
+        ("gate", "Gates"),
+        ("jwt", "Tokens"),
         ("logging", "Logging"),
     ];
 

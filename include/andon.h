@@ -90,7 +90,7 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_BAD_CONFIG 30
 /** Settings: a text that is no JSON. */
 #define ANDON_STATUS_BAD_JSON 31
-/** Settings: the tag table is full. */
+/** Settings: the table is full: of equipment, or of secrets. */
 #define ANDON_STATUS_TABLE_FULL 32
 /** Settings: there is equipment of this code. */
 #define ANDON_STATUS_CODE_TAKEN 33
@@ -102,6 +102,8 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_BAD_TOPIC 36
 /** Settings: a header that cannot be part of an answer. */
 #define ANDON_STATUS_BAD_HEADER 37
+/** Settings: a secret or a key that cannot be used. */
+#define ANDON_STATUS_BAD_CREDENTIAL 38
 /** Machine: the address cannot be listened on. */
 #define ANDON_STATUS_CANNOT_LISTEN 40
 /** Machine: the store cannot be read. */
@@ -170,6 +172,13 @@ typedef struct andon_server andon_server;
 typedef struct andon_tags andon_tags;
 
 /**
+  * A table of secrets that the host has given out (session cookies, tokens, keys of devices) and of whom each
+  * names. It is asked by the gates that are made of it, changes at any time, and may be freed before
+ * the server: its gates go on with what it holds then.
+ */
+typedef struct andon_identities andon_identities;
+
+/**
  * One request: of a plain HTTP client, or of a WebSocket's opening. It lives until the callback returns, or
  * the event is released that shows it; so do the texts that it gives. It belongs to one thread.
  */
@@ -198,6 +207,13 @@ typedef struct andon_setup andon_setup;
 
 /** Where a contract says how a topic stands. It lives until the callback returns. */
 typedef struct andon_snapshot andon_snapshot;
+
+/**
+  * A gate: made of a table of identities, of keys for tokens, or of the host's own word; told where to look;
+  * perhaps chained with others; and given to mounts and routes by their options, which
+ * copy it, so that it may be freed or changed right after.
+ */
+typedef struct andon_gate andon_gate;
 
 /* ---- Texts, bytes, ids ----------------------------------------------------------------------------------- */
 
@@ -359,6 +375,11 @@ typedef struct andon_limits {
     uint32_t pong_wait_ms;
     /** How long a client may take for its close frame and for what it is owed before. Default 5,000. */
     uint32_t close_wait_ms;
+    /**
+     * For how long records that nobody waits for are collected, so that one sync serves many. Default 50, at
+     * most 1,000; 1 is next to nothing.
+     */
+    uint32_t record_window_ms;
 } andon_limits;
 
 /** How the system schedules the server's thread: one of `ANDON_POLICY_*`. */
@@ -388,33 +409,6 @@ typedef struct andon_thread_options {
     /** Called when `context` is not used any more. May be NULL. */
     void (*drop)(void *context);
 } andon_thread_options;
-
-/** Settings of one mount. Zero means the default. */
-typedef struct andon_mount_options {
-    /** Set by `ANDON_MOUNT_OPTIONS_INIT`. */
-    size_t struct_size;
-    /** Takes at most this many connections; one more gets 503. Default: as many as the server. */
-    size_t connections;
-    /** The subprotocols that it speaks, `subprotocols_count` of them. Default: none. */
-    const andon_str *subprotocols;
-    /** How many there are. */
-    size_t subprotocols_count;
-    /**
-     * Lets in only pages of the same host, those of origins that are listed, and clients that are no
-     * browsers. For mounts that know clients by a cookie.
-     */
-    bool same_origin;
-    /**
-     * While the server stops, a contract is asked about newcomers all the same, so as to refuse them in its
-     * own words.
-     */
-    bool refuses_while_stopping;
-    /**
-     * Each client waits for the host: an event of `ANDON_EVENT_ASKED` tells of it, which
-     * `andon_server_let_in` or `andon_server_refuse` answers. Needs `ANDON_EVENTS_ASKS`.
-     */
-    bool asks;
-} andon_mount_options;
 
 /** Time-sharing, also when a real-time thread starts the server. The default. */
 #define ANDON_POLICY_ORDINARY 0
@@ -553,6 +547,47 @@ static inline andon_thread_options andon_thread_options_init(void) {
     return made;
 }
 #define ANDON_THREAD_OPTIONS_INIT andon_thread_options_init()
+
+/* ---- Mounts ---------------------------------------------------------------------------------------------- */
+
+/** Settings of one mount. Zero means the default. */
+typedef struct andon_mount_options {
+    /** Set by `ANDON_MOUNT_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Takes at most this many connections; one more gets 503. Default: as many as the server. */
+    size_t connections;
+    /** The subprotocols that it speaks, `subprotocols_count` of them. Default: none. */
+    const andon_str *subprotocols;
+    /** How many there are. */
+    size_t subprotocols_count;
+    /**
+     * Lets in only pages of the same host, those of origins that are listed, and clients that are no
+     * browsers. For mounts that know clients by a cookie, and the default where the gate looks for one.
+     */
+    bool same_origin;
+    /**
+     * While the server stops, a contract is asked about newcomers all the same, so as to refuse them in its
+     * own words.
+     */
+    bool refuses_while_stopping;
+    /**
+     * Each client waits for the host, or, with a `gate`, each whom that does not know: an event of
+     * `ANDON_EVENT_ASKED` tells of it, which `andon_server_let_in`, `andon_server_let_in_as` or
+     * `andon_server_refuse` answers. Needs `ANDON_EVENTS_ASKS`.
+     */
+    bool asks;
+    /** Lets in pages of every origin, or of every listed one, although the gate looks for cookies. */
+    bool any_origin;
+    /** Who may come in, copied. Default: everybody. */
+    const andon_gate *gate;
+    /**
+     * Lets in only who has one of these roles, `roles_count` of them; others get 403. Needs a gate, or
+     * `asks`. Default: no role is demanded.
+     */
+    const andon_str *roles;
+    /** How many there are. */
+    size_t roles_count;
+} andon_mount_options;
 
 /** What `ANDON_MOUNT_OPTIONS_INIT` is: the size set, and all else zero. */
 static inline andon_mount_options andon_mount_options_init(void) {
@@ -1542,6 +1577,107 @@ static inline andon_monitor_options andon_monitor_options_init(void) {
 }
 #define ANDON_MONITOR_OPTIONS_INIT andon_monitor_options_init()
 
+/* ---- Identities ------------------------------------------------------------------------------------------ */
+
+/** A fact about somebody, by name. */
+typedef struct andon_claim {
+    /** Its name. */
+    andon_str name;
+    /** What it says. */
+    andon_str value;
+} andon_claim;
+
+/** Who somebody is. */
+typedef struct andon_identity {
+    /** Set by `ANDON_IDENTITY_INIT`. */
+    size_t struct_size;
+    /** What it is known by: a user's id, a device's. Needed. */
+    andon_str subject;
+    /** For people. Default: the subject. */
+    andon_str name;
+    /** What it may be, `roles_count` of them. Default: nothing. */
+    const andon_str *roles;
+    /** How many there are. */
+    size_t roles_count;
+    /** Facts that contracts may want, `claims_count` of them. Default: none. */
+    const andon_claim *claims;
+    /** How many there are. */
+    size_t claims_count;
+    /**
+     * When it ends, in milliseconds since 1970: its WebSockets are closed with 1008 then. Default 0: never.
+     */
+    int64_t expires_at_ms;
+} andon_identity;
+
+/**
+  * Makes an empty table. Where secrets are looked for is said of each gate that is made of it, by
+  * `andon_gate_new_identities`.
+ *
+  * Threads: any. Blocking: never. Ownership: the caller's, until `andon_identities_free`. Real-time: no.
+  * Errors: `NULL_ARGUMENT`.
+ */
+andon_status andon_identities_new(andon_identities **identities);
+
+/**
+ * Frees a table, or rather the host's end of it. NULL is nothing to be freed.
+ *
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
+ */
+void andon_identities_free(andon_identities *identities);
+
+/**
+  * Has a secret of 1 to 4,096 bytes name somebody from now on, whomever it named before. Secrets should be
+  * random and long: 16 bytes of the system's randomness or more, written as text.
+ *
+  * Threads: any, also while the server runs. Blocking: for others who change the table; the server never
+  * waits for it. Ownership: copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT` without a
+  * subject, `BAD_CREDENTIAL` for a secret that cannot be, `TABLE_FULL`. No message shows a secret.
+ */
+andon_status andon_identities_insert(const andon_identities *identities,
+                                     andon_str secret,
+                                     const andon_identity *identity);
+
+/**
+  * Takes a secret away: whoever shows it from now on is refused. Who is in stays in until
+  * `andon_server_revoke`, called behind this, so that nobody slips in between.
+ *
+  * Threads: any, also while the server runs. Blocking: for others who change the table. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND` when it names nobody.
+ */
+andon_status andon_identities_remove(const andon_identities *identities,
+                                     andon_str secret);
+
+/**
+  * Takes every secret away that names this subject, and gives how many there were. `removed` may be NULL. It
+  * looks at the whole table.
+ *
+  * Threads: any, also while the server runs. Blocking: for others who change the table. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`.
+ */
+andon_status andon_identities_remove_subject(const andon_identities *identities,
+                                             andon_str subject,
+                                             size_t *removed);
+
+/**
+ * How many secrets the table has.
+ *
+  * Threads: any. Blocking: for others who change the table. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_identities_count(const andon_identities *identities,
+                                    size_t *count);
+
+/** What `ANDON_IDENTITY_INIT` is: the size set, and all else zero. */
+static inline andon_identity andon_identity_init(void) {
+    andon_identity made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_IDENTITY_INIT andon_identity_init()
+
 /* ---- Requests -------------------------------------------------------------------------------------------- */
 
 /**
@@ -1578,6 +1714,20 @@ andon_str andon_request_subject(const andon_request *request);
  * Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.
  */
 andon_str andon_request_name(const andon_request *request);
+
+/**
+ * Whether who asks has this role. No: also for NULL, and for a text that is none.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: false.
+ */
+bool andon_request_has_role(const andon_request *request, andon_str role);
+
+/**
+ * A claim of who asks, by name.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+ */
+andon_status andon_request_claim(const andon_request *request, andon_str name, andon_str *value);
 
 /**
  * The subprotocol that was agreed on; empty when none was.
@@ -1647,6 +1797,19 @@ typedef struct andon_route {
     andon_response *(*handle)(void *context, andon_conn conn, const andon_request *request, andon_bytes body);
     /** Called when `context` is not used any more. May be NULL. */
     void (*drop)(void *context);
+    /** Who may ask, copied. Default: everybody. */
+    const andon_gate *gate;
+    /**
+     * Lets in only who has one of these roles, `roles_count` of them; others get 403. Needs a gate. Default:
+     * no role is demanded.
+     */
+    const andon_str *roles;
+    /** How many there are. */
+    size_t roles_count;
+    /** As `andon_mount_options.same_origin`. */
+    bool same_origin;
+    /** As `andon_mount_options.any_origin`. */
+    bool any_origin;
 } andon_route;
 
 /** There may be more right away. */
@@ -1720,7 +1883,7 @@ andon_status andon_buffer_append(andon_buffer *buffer, andon_bytes bytes);
   * Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call
   * succeeds. Real-time: no.
   * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a
-  * pattern that cannot be is told by the start.
+  * pattern that cannot be, and a role without a gate, are told by the start.
  */
 andon_status andon_config_route(andon_config *config,
                                 andon_str method,
@@ -1759,6 +1922,16 @@ andon_status andon_server_let_in(const andon_server *server,
                                  andon_conn conn,
                                  andon_str subject,
                                  andon_str name);
+
+/**
+ * The same as somebody with roles, claims or an expiry.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_server_let_in`;
+  * `BAD_STRUCT_SIZE`, `BAD_ARGUMENT` without a subject.
+ */
+andon_status andon_server_let_in_as(const andon_server *server,
+                                    andon_conn conn,
+                                    const andon_identity *identity);
 
 /**
  * Refuses a client that waits for the host, with an answer; 403 is the usual one.
@@ -2040,6 +2213,188 @@ andon_status andon_effects_retire(andon_effects *effects, andon_topic topic);
 andon_status andon_snapshot_add(andon_snapshot *snapshot,
                                 andon_message_kind kind,
                                 andon_bytes message);
+
+/* ---- Gates ----------------------------------------------------------------------------------------------- */
+
+/**
+  * Makes a gate that knows clients by the secrets of a table. It looks nowhere yet: see `andon_gate_cookie`,
+  * `andon_gate_bearer`, `andon_gate_query`, `andon_gate_subprotocol`.
+ *
+  * Threads: any. Blocking: never. Ownership: the caller's, until `andon_gate_free`; the table's secrets are
+  * shared. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_gate_new_identities(const andon_identities *identities,
+                                       andon_gate **gate);
+
+/**
+  * Makes a gate that asks the host about everybody: an event of `ANDON_EVENT_ASKED` tells of each, which
+  * `andon_server_let_in`, `andon_server_let_in_as` or `andon_server_refuse` answers. Needs
+  * `ANDON_EVENTS_ASKS`. As the
+ * next of a chain it asks about those whom the gates before it do not know.
+ *
+  * Threads: any. Blocking: never. Ownership: the caller's, until `andon_gate_free`. Real-time: no. Errors:
+  * `NULL_ARGUMENT`.
+ */
+andon_status andon_gate_new_asking(andon_gate **gate);
+
+/**
+ * Frees a gate. Mounts and routes that were given it have their own. NULL is nothing to be freed.
+ *
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
+ */
+void andon_gate_free(andon_gate *gate);
+
+/**
+  * Also looks for the cookie of exactly this name; an empty one stands for "sessionid". What is guarded is
+  * then by default for pages of the same host only, unless its options say `any_origin`. A gate looks at its
+  * places in the order in which they were
+ * named, and the first that shows somebody counts.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT` for a gate that asks or is a chain already: name the places of its
+  * parts.
+ */
+andon_status andon_gate_cookie(andon_gate *gate,
+                               andon_str name);
+
+/**
+ * Also looks at `Authorization: Bearer`. Browsers cannot send it with a WebSocket.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: as `andon_gate_cookie`.
+ */
+andon_status andon_gate_bearer(andon_gate *gate);
+
+/**
+  * Also looks at a key of the query, as in "/ws?token=...", percent-decoded. Servers in front write URLs to
+  * their logs, so this is for tokens that are soon worth nothing.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_gate_cookie`;
+  * `BAD_ARGUMENT` also for an empty name.
+ */
+andon_status andon_gate_query(andon_gate *gate,
+                              andon_str name);
+
+/**
+  * Also looks behind the subprotocol "andon.bearer", as in `new WebSocket(url, ["andon.bearer", token])`: the
+  * one header that a browser's page can write.
+ *
+ * Threads: any. Blocking: never. Real-time: no. Errors: as `andon_gate_cookie`.
+ */
+andon_status andon_gate_subprotocol(andon_gate *gate);
+
+/**
+ * Refuses with 401 and this `WWW-Authenticate`, such as `Bearer realm="line 7"`. Default: 403.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_gate_cookie`;
+  * `BAD_HEADER` for what cannot be a header.
+ */
+andon_status andon_gate_challenge(andon_gate *gate,
+                                  andon_str challenge);
+
+/**
+  * Has a gate leave to `next` whom it does not know and who shows it nothing: it is a chain from then on. At
+  * most 16 gates make one.
+ *
+  * Threads: any. Blocking: never. Ownership: `next` is copied, and stays the caller's. Real-time: no. Errors:
+  * `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for too many.
+ */
+andon_status andon_gate_or(andon_gate *gate,
+                           const andon_gate *next);
+
+/**
+  * Has a gate let in, as nobody in particular, who shows it nothing. Who shows something wrong is still
+  * refused.
+ *
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`,
+  * `BAD_ARGUMENT` when it is made of 16 already.
+ */
+andon_status andon_gate_optional(andon_gate *gate);
+
+/* ---- Tokens ---------------------------------------------------------------------------------------------- */
+
+/** How a token is signed: one of `ANDON_JWT_*`. */
+typedef int32_t andon_jwt_algorithm;
+
+/** A key, bound to the one algorithm that it verifies. */
+typedef struct andon_jwt_key {
+    /** One of `ANDON_JWT_*`. */
+    andon_jwt_algorithm algorithm;
+    /**
+     * The secret or the public key. Private keys are refused: they must not lie where they are not needed.
+     */
+    andon_bytes key;
+    /** The `kid` by which tokens name it. Empty: none, and it is tried for all. */
+    andon_str id;
+} andon_jwt_key;
+
+/** Which tokens are taken, and what is read of them. Zero means the default. */
+typedef struct andon_jwt_options {
+    /** Set by `ANDON_JWT_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Keys, `keys_count` of them: 1 to 16. */
+    const andon_jwt_key *keys;
+    /** How many there are. */
+    size_t keys_count;
+    /**
+     * Only what one of these has issued (`iss`), `issuers_count` of them. Default: whoever has signed with
+     * one of the keys.
+     */
+    const andon_str *issuers;
+    /** How many there are. */
+    size_t issuers_count;
+    /**
+     * Only what is for one of these (`aud`), `audiences_count` of them. Default: only what does not say for
+     * whom it is.
+     */
+    const andon_str *audiences;
+    /** How many there are. */
+    size_t audiences_count;
+    /** Claims that are passed on to contracts, `claims_count` of them. Default: none. */
+    const andon_str *claims;
+    /** How many there are. */
+    size_t claims_count;
+    /** The claim that becomes the subject. Default "sub". */
+    andon_str subject_claim;
+    /** The claim that becomes the name. Default "name". */
+    andon_str name_claim;
+    /** The claim that becomes the roles. Default "roles". */
+    andon_str roles_claim;
+    /** How far the clocks may be apart. Default 10,000; 1 is next to nothing. */
+    uint32_t leeway_ms;
+    /** Takes tokens without an `exp` as well. */
+    bool without_expiry;
+} andon_jwt_options;
+
+/** By a secret that is shared with who signs, of at least 32 bytes. */
+#define ANDON_JWT_HS256 1
+/** By an RSA key of 2,048 to 4,096 bits, whose public half is given as PEM or DER. */
+#define ANDON_JWT_RS256 2
+/** By a key on the curve P-256, whose public half is given as PEM or DER. */
+#define ANDON_JWT_ES256 3
+/** By a key on the curve Ed25519, whose public half is given as PEM or DER. */
+#define ANDON_JWT_EDDSA 4
+
+/**
+  * Makes a gate that knows clients by tokens (JWT, RFC 7519) that were signed with one of these keys. It
+  * looks nowhere yet, as one of `andon_gate_new_identities`. The identity ends with its token.
+ *
+  * Threads: any. Blocking: never. Ownership: all is copied; the gate is the caller's, until
+  * `andon_gate_free`. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `BAD_CREDENTIAL` for a key that is
+  * none, or no key at all; `NOT_SUPPORTED` in a build without tokens. No message shows a key.
+ */
+andon_status andon_gate_new_jwt(const andon_jwt_options *options,
+                                andon_gate **gate);
+
+/** What `ANDON_JWT_OPTIONS_INIT` is: the size set, and all else zero. */
+static inline andon_jwt_options andon_jwt_options_init(void) {
+    andon_jwt_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_JWT_OPTIONS_INIT andon_jwt_options_init()
 
 /* ---- Logging --------------------------------------------------------------------------------------------- */
 

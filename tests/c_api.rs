@@ -39,6 +39,12 @@ fn contracts_routes_and_decisions_are_the_hosts() {
 }
 
 #[test]
+fn clients_are_known_by_tables_tokens_and_the_hosts_word() {
+    run("tests/c/identities.c", Link::Shared);
+    run("tests/c/identities.c", Link::Static);
+}
+
+#[test]
 fn every_mistake_has_its_status() {
     run("tests/c/errors.c", Link::Shared);
 }
@@ -195,7 +201,7 @@ fn valgrind_finds_nothing() {
     if !c::has("cc") || !c::has("valgrind") {
         return;
     }
-    for program in ["life", "contract", "topics", "errors"] {
+    for program in ["life", "contract", "topics", "errors", "identities"] {
         let binary = c::build(&format!("tests/c/{program}.c"), Link::Shared, &[]);
         let mut command = Command::new("valgrind");
         command.args([

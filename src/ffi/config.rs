@@ -11,12 +11,10 @@ use super::{
     types::{ANDON_FOREVER, andon_str, array},
 };
 use crate::{
-    contracts::gate::Verdict,
     engine::event::EventMask,
-    ground::{limits::Limits, time::Now},
-    host::{builder::Builder, config::Config, options::MountOptions, server::Server},
+    ground::limits::Limits,
+    host::{builder::Builder, config::Config, server::Server},
     runtime::thread::SchedulingPolicy,
-    wire::request::Request,
 };
 use core::ffi::c_void;
 use std::{
@@ -129,36 +127,13 @@ pub struct andon_limits {
     pub pong_wait_ms: u32,
     /// How long a client may take for its close frame and for what it is owed before. Default 5,000.
     pub close_wait_ms: u32,
+    /// For how long records that nobody waits for are collected, so that one sync serves many. Default 50, at most 1,000; 1 is next to nothing.
+    pub record_window_ms: u32,
 }
 
 // SAFETY: numbers, the size first.
 unsafe impl Options for andon_limits {
     const NAME: &'static str = "andon_limits";
-}
-
-/// Settings of one mount. Zero means the default.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct andon_mount_options {
-    /// Set by `ANDON_MOUNT_OPTIONS_INIT`.
-    pub struct_size: usize,
-    /// Takes at most this many connections; one more gets 503. Default: as many as the server.
-    pub connections: usize,
-    /// The subprotocols that it speaks, `subprotocols_count` of them. Default: none.
-    pub subprotocols: *const andon_str,
-    /// How many there are.
-    pub subprotocols_count: usize,
-    /// Lets in only pages of the same host, those of origins that are listed, and clients that are no browsers. For mounts that know clients by a cookie.
-    pub same_origin: bool,
-    /// While the server stops, a contract is asked about newcomers all the same, so as to refuse them in its own words.
-    pub refuses_while_stopping: bool,
-    /// Each client waits for the host: an event of `ANDON_EVENT_ASKED` tells of it, which `andon_server_let_in` or `andon_server_refuse` answers. Needs `ANDON_EVENTS_ASKS`.
-    pub asks: bool,
-}
-
-// SAFETY: the size first; null and false are zeros.
-unsafe impl Options for andon_mount_options {
-    const NAME: &'static str = "andon_mount_options";
 }
 
 /// How the system schedules the server's thread: one of `ANDON_POLICY_*`.
@@ -466,35 +441,6 @@ unsafe fn change_draft(config: *mut andon_config, change: impl FnOnce(Draft) -> 
     }
 }
 
-/// The options of a mount.
-///
-/// # Safety
-///
-/// As [`options::read`], and what they point to can be read.
-pub(super) unsafe fn mount_options(given: *const andon_mount_options) -> Result<MountOptions, Fault> {
-    // SAFETY: the caller's word.
-    let given = unsafe { options::read(given) }?;
-    let mut made = MountOptions::new();
-    if given.connections != 0 {
-        made = made.connections(given.connections);
-    }
-    // SAFETY: the caller's word.
-    for name in unsafe { array(given.subprotocols, given.subprotocols_count, "subprotocols") }? {
-        // SAFETY: the caller's word.
-        made = made.subprotocol(unsafe { name.read("the subprotocol") }?);
-    }
-    if given.same_origin {
-        made = made.same_origin();
-    }
-    if given.refuses_while_stopping {
-        made = made.refuses_while_stopping();
-    }
-    if given.asks {
-        made = made.gate(|_: Now, _: &Request<'_>| Verdict::Ask);
-    }
-    Ok(made)
-}
-
 fn limits_of(given: &andon_limits) -> Limits {
     let mut limits = Limits::default();
     if given.connections != 0 {
@@ -534,6 +480,7 @@ fn limits_of(given: &andon_limits) -> Limits {
     wait(&mut limits.keep_alive, given.keep_alive_ms);
     wait(&mut limits.pong_wait, given.pong_wait_ms);
     wait(&mut limits.close_wait, given.close_wait_ms);
+    wait(&mut limits.record_window, given.record_window_ms);
     limits.ping_interval = match given.ping_interval_ms {
         0 => limits.ping_interval,
         ANDON_FOREVER => None,

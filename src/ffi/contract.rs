@@ -2,11 +2,12 @@
 
 use super::{
     callback::Context,
-    config::{andon_config, andon_mount_options, change, mount_options},
+    config::{andon_config, change},
     effects::{andon_effects, andon_setup, andon_snapshot, lend},
     event::{andon_close_cause, close_cause},
     fault::null,
     guard::enter,
+    mount::{andon_mount_options, mount_options},
     object::look,
     options::{self, Options},
     request::andon_request,

@@ -2,6 +2,7 @@
 
 use super::status::*;
 use crate::{
+    contracts::gates::table::IdentityError,
     ground::error::{ConfigError, HeaderError, SendError, StartError},
     hub::tags::error::TagDeclareError,
 };
@@ -100,5 +101,22 @@ impl From<TagDeclareError> for Fault {
             TagDeclareError::UnknownEquipment => ANDON_STATUS_UNKNOWN_EQUIPMENT,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<IdentityError> for Fault {
+    fn from(error: IdentityError) -> Self {
+        let status = match &error {
+            IdentityError::Full => ANDON_STATUS_TABLE_FULL,
+            IdentityError::BadSecret => ANDON_STATUS_BAD_CREDENTIAL,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+#[cfg(feature = "jwt")]
+impl From<crate::contracts::gates::jwt::key::JwtKeyError> for Fault {
+    fn from(error: crate::contracts::gates::jwt::key::JwtKeyError) -> Self {
+        Self::new(ANDON_STATUS_BAD_CREDENTIAL, error.to_string())
     }
 }

@@ -1,9 +1,10 @@
 //! The topic hub: built in, with topics that the host publishes JSON to.
 
 use super::{
-    config::{andon_config, andon_mount_options, change, mount_options},
+    config::{andon_config, change},
     fault::{Fault, bad, not_found},
     guard::enter,
+    mount::{andon_mount_options, mount_options},
     object::look,
     options::{self, Options},
     server::andon_server,

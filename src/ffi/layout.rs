@@ -2,8 +2,8 @@
 #![cfg(all(test, target_arch = "x86_64", feature = "contracts"))]
 
 use super::{
-    config::*, contract::*, event::*, hub::*, logging::*, monitor::*, response::*, tag::*, tags::*, topic::*,
-    types::*,
+    config::*, contract::*, event::*, hub::*, identities::*, jwt::*, logging::*, monitor::*, mount::*,
+    response::*, tag::*, tags::*, topic::*, types::*,
 };
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ macro_rules! sizes {
 fn structs_are_as_large_in_rust_as_in_c() {
     let rust = sizes![
         andon_bytes,
+        andon_claim,
         andon_conn,
         andon_contract,
         andon_equipment,
@@ -33,6 +34,9 @@ fn structs_are_as_large_in_rust_as_in_c() {
         andon_hub_mirror,
         andon_hub_options,
         andon_hub_topic,
+        andon_identity,
+        andon_jwt_key,
+        andon_jwt_options,
         andon_limits,
         andon_log_options,
         andon_monitor_options,

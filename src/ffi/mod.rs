@@ -19,14 +19,19 @@ mod error;
 mod event;
 mod fault;
 mod fork;
+mod gate;
 mod guard;
 #[cfg(feature = "contracts")]
 mod hub;
+mod identities;
 mod inbox;
+#[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "the header is the same in every build"))]
+mod jwt;
 mod layout;
 mod logging;
 #[cfg(feature = "contracts")]
 mod monitor;
+mod mount;
 mod object;
 mod options;
 mod request;

@@ -1,8 +1,9 @@
 //! The equipment monitor: a tag table, shown to whoever watches.
 
 use super::{
-    config::{andon_config, andon_mount_options, change, mount_options},
+    config::{andon_config, change},
     guard::enter,
+    mount::{andon_mount_options, mount_options},
     object::look,
     options::{self, Options},
     status::andon_status,

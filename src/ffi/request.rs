@@ -94,6 +94,34 @@ pub unsafe extern "C" fn andon_request_name(request: *const andon_request) -> an
     })
 }
 
+/// Whether who asks has this role. No: also for NULL, and for a text that is none.
+///
+/// Threads: the callback's. Blocking: never. Real-time: no. Errors: false.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_request_has_role(request: *const andon_request, role: andon_str) -> bool {
+    // SAFETY: the caller's word.
+    enter_for(false, || unsafe { Ok(see(request)?.identity.has_role(role.read("the role")?)) })
+}
+
+/// A claim of who asks, by name.
+///
+/// Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`, `NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_request_claim(
+    request: *const andon_request,
+    name: andon_str,
+    value: *mut andon_str,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let (request, name) = unsafe { (see(request)?, name.read("the name")?) };
+        let found = request.identity.claim(name);
+        let found = found.ok_or_else(|| not_found(format!("who asks has no claim {name:?}")))?;
+        // SAFETY: the caller's word.
+        unsafe { put(value, "value", request.lend(found)) }
+    })
+}
+
 /// The subprotocol that was agreed on; empty when none was.
 ///
 /// Threads: the callback's. Blocking: never. Real-time: no. Errors: an empty text.

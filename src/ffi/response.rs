@@ -4,15 +4,18 @@ use super::{
     callback::Context,
     config::{andon_config, change},
     fault::{Fault, bad, null},
+    gate::{self, andon_gate},
     guard::enter,
+    mount::{PageRule, page_rule},
     object::{Head, Object, give, look, take_back},
     options::{self, Options},
     request::andon_request,
     status::andon_status,
-    types::{andon_bytes, andon_conn, andon_str},
+    types::{andon_bytes, andon_conn, andon_str, array},
 };
 use crate::{
     contracts::route::{Reply, RouteContext},
+    host::options::RouteOptions,
     wire::{
         request::{Method, Request},
         response::{Pulled, Response},
@@ -155,9 +158,19 @@ pub struct andon_route {
     >,
     /// Called when `context` is not used any more. May be NULL.
     pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    /// Who may ask, copied. Default: everybody.
+    pub gate: *const andon_gate,
+    /// Lets in only who has one of these roles, `roles_count` of them; others get 403. Needs a gate. Default: no role is demanded.
+    pub roles: *const andon_str,
+    /// How many there are.
+    pub roles_count: usize,
+    /// As `andon_mount_options.same_origin`.
+    pub same_origin: bool,
+    /// As `andon_mount_options.any_origin`.
+    pub any_origin: bool,
 }
 
-// SAFETY: the size first; null and no functions are zeros.
+// SAFETY: the size first; null, false, numbers and no functions are zeros.
 unsafe impl Options for andon_route {
     const NAME: &'static str = "andon_route";
 }
@@ -265,7 +278,7 @@ pub unsafe extern "C" fn andon_buffer_append(buffer: *mut andon_buffer, bytes: a
 /// Serves requests of one method, such as "GET", to a path pattern, such as "/api/robots/{id}". HEAD is answered from GET, OPTIONS by itself.
 ///
 /// Threads: any. Blocking: never. Ownership: copied; `context` is the library's until `drop`, if the call succeeds. Real-time: no.
-/// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a pattern that cannot be is told by the start.
+/// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a pattern that cannot be, and a role without a gate, are told by the start.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_config_route(
     config: *mut andon_config,
@@ -299,7 +312,32 @@ pub unsafe extern "C" fn andon_config_route(
             }
         };
         // SAFETY: the caller's word.
-        unsafe { change(config, |builder| builder.route(method, pattern, made())) }
+        let door = unsafe { route_options(&route) }?;
+        // SAFETY: the caller's word.
+        unsafe { change(config, |builder| builder.route_with(method, pattern, door, made())) }
+    })
+}
+
+/// Who may ask.
+///
+/// # Safety
+///
+/// What the route points to can be read.
+unsafe fn route_options(given: &andon_route) -> Result<RouteOptions, Fault> {
+    let mut made = RouteOptions::new();
+    // SAFETY: the caller's word.
+    if let Some(gate) = unsafe { gate::copy(given.gate) }? {
+        made = made.gate(gate);
+    }
+    // SAFETY: the caller's word.
+    for role in unsafe { array(given.roles, given.roles_count, "roles") }? {
+        // SAFETY: the caller's word.
+        made = made.role(unsafe { role.read("the role") }?);
+    }
+    Ok(match page_rule(given.same_origin, given.any_origin)? {
+        Some(PageRule::SameOrigin) => made.same_origin(),
+        Some(PageRule::AnyOrigin) => made.any_origin(),
+        None => made,
     })
 }
 

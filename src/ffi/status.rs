@@ -43,7 +43,7 @@ pub const ANDON_STATUS_LOGGER_TAKEN: andon_status = 20;
 pub const ANDON_STATUS_BAD_CONFIG: andon_status = 30;
 /// Settings: a text that is no JSON.
 pub const ANDON_STATUS_BAD_JSON: andon_status = 31;
-/// Settings: the tag table is full.
+/// Settings: the table is full: of equipment, or of secrets.
 pub const ANDON_STATUS_TABLE_FULL: andon_status = 32;
 /// Settings: there is equipment of this code.
 pub const ANDON_STATUS_CODE_TAKEN: andon_status = 33;
@@ -55,6 +55,8 @@ pub const ANDON_STATUS_BAD_TAG: andon_status = 35;
 pub const ANDON_STATUS_BAD_TOPIC: andon_status = 36;
 /// Settings: a header that cannot be part of an answer.
 pub const ANDON_STATUS_BAD_HEADER: andon_status = 37;
+/// Settings: a secret or a key that cannot be used.
+pub const ANDON_STATUS_BAD_CREDENTIAL: andon_status = 38;
 
 /// Machine: the address cannot be listened on.
 pub const ANDON_STATUS_CANNOT_LISTEN: andon_status = 40;
@@ -115,12 +117,13 @@ fn text(status: andon_status) -> &'static CStr {
         ANDON_STATUS_LOGGER_TAKEN => c"the program has a Rust logger of its own",
         ANDON_STATUS_BAD_CONFIG => c"the configuration contradicts itself",
         ANDON_STATUS_BAD_JSON => c"a text is no JSON",
-        ANDON_STATUS_TABLE_FULL => c"the tag table is full",
+        ANDON_STATUS_TABLE_FULL => c"the table is full",
         ANDON_STATUS_CODE_TAKEN => c"there is equipment of this code",
         ANDON_STATUS_BAD_EQUIPMENT => c"equipment that cannot be",
         ANDON_STATUS_BAD_TAG => c"a tag that cannot be, or is not there",
         ANDON_STATUS_BAD_TOPIC => c"a topic that cannot be, or finds no room",
         ANDON_STATUS_BAD_HEADER => c"a header that cannot be part of an answer",
+        ANDON_STATUS_BAD_CREDENTIAL => c"a secret or a key that cannot be used",
         ANDON_STATUS_CANNOT_LISTEN => c"the address cannot be listened on",
         ANDON_STATUS_BAD_STORE => c"the store cannot be read",
         ANDON_STATUS_SYSTEM => c"the system refused a thread or a descriptor",

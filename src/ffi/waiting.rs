@@ -3,6 +3,7 @@
 use super::{
     fault::null,
     guard::enter,
+    identities::{andon_identity, identity_of},
     object::look,
     response::andon_response,
     server::andon_server,
@@ -30,6 +31,22 @@ pub unsafe extern "C" fn andon_server_let_in(
         if !name.is_empty() && !subject.is_empty() {
             who = who.with_name(name);
         }
+        Ok(server.handle.decide(conn.into(), Decision::Allow(who))?)
+    })
+}
+
+/// The same as somebody with roles, claims or an expiry.
+///
+/// Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_server_let_in`; `BAD_STRUCT_SIZE`, `BAD_ARGUMENT` without a subject.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_server_let_in_as(
+    server: *const andon_server,
+    conn: andon_conn,
+    identity: *const andon_identity,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let (server, who) = unsafe { (look(server)?, identity_of(identity)?) };
         Ok(server.handle.decide(conn.into(), Decision::Allow(who))?)
     })
 }

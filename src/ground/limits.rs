@@ -159,6 +159,10 @@ pub(crate) const SECRET_BYTES_MAX: usize = 4_096;
 /// Keys of one gate for tokens: each may be tried for a token that names none.
 #[cfg(feature = "jwt")]
 pub(crate) const JWT_KEYS_MAX: usize = 16;
+
+/// Gates that one chain of the C interface is made of: copying one must not take long, whatever is made of it.
+#[cfg(feature = "ffi")]
+pub(crate) const GATE_CHAIN_MAX: usize = 16;
 /// How far the clock of who signs tokens and ours may be apart.
 #[cfg(feature = "jwt")]
 pub(crate) const JWT_LEEWAY_DEFAULT: Duration = Duration::from_secs(10);

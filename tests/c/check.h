@@ -86,13 +86,17 @@ static inline int tcp(uint16_t port) {
     return fd;
 }
 
-/* Sends a request and gives the answer's status; the head is left in `head`, NUL-terminated. */
-static inline int ask(int fd, const char *method, const char *path, const char *headers, char *head, size_t room) {
-    char request[2048];
+/* Sends a request. */
+static inline void request(int fd, const char *method, const char *path, const char *headers) {
+    char text[2048];
+    int made = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", method, path, headers);
+    CHECK(made > 0 && (size_t)made < sizeof text);
+    write_all(fd, text, (size_t)made);
+}
+
+/* The answer's status; the head is left in `head`, NUL-terminated. 0 at the end of the stream. */
+static inline int answer(int fd, char *head, size_t room) {
     size_t length = 0;
-    int made = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", method, path, headers);
-    CHECK(made > 0 && (size_t)made < sizeof request);
-    write_all(fd, request, (size_t)made);
     for (;;) {
         CHECK(length + 1 < room);
         if (!read_all(fd, head + length, 1)) return 0;
@@ -102,17 +106,35 @@ static inline int ask(int fd, const char *method, const char *path, const char *
     return atoi(head + 9);
 }
 
+static inline int ask(int fd, const char *method, const char *path, const char *headers, char *head, size_t room) {
+    request(fd, method, path, headers);
+    return answer(fd, head, room);
+}
+
+/* Asks for a WebSocket, with these headers too. */
+static inline void ws_request(int fd, const char *path, const char *headers) {
+    char all[1536];
+    CHECK((size_t)snprintf(all, sizeof all,
+                           "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s",
+                           headers) < sizeof all);
+    request(fd, "GET", path, all);
+}
+
 /* Opens a WebSocket; what it got instead of 101 comes back as a negative number. */
-static inline int ws_open(uint16_t port, const char *path) {
+static inline int ws_open_with(uint16_t port, const char *path, const char *headers) {
     char head[4096];
     int fd = tcp(port);
-    int status = ask(fd, "GET", path,
-                     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-                     head, sizeof head);
+    int status;
+    ws_request(fd, path, headers);
+    status = answer(fd, head, sizeof head);
     if (status == 101) return fd;
     close(fd);
     return -status;
+}
+
+static inline int ws_open(uint16_t port, const char *path) {
+    return ws_open_with(port, path, "");
 }
 
 static inline void ws_send(int fd, int opcode, const void *data, size_t length) {
