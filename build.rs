@@ -12,7 +12,7 @@ mod header {
     use std::{env, fmt::Write as _, fs, path::Path};
 
     /// The files of `src/ffi` that make the header, in its order, with their headings. Each gives its constants, its types and its functions.
-    const PARTS: [(&str, &str); 23] = [
+    const PARTS: [(&str, &str); 29] = [
         ("version", "Version"),
         ("status", "Statuses"),
         ("error", "What went wrong"),
@@ -20,13 +20,19 @@ mod header {
         ("config", "Configuration"),
         ("mount", "Mounts"),
         ("server", "Server"),
+        ("device_event", "What device sessions tell"),
+        ("guided_event", "What guided sessions tell"),
         ("event", "Events"),
+        ("events", "Events are read"),
         ("encoding", "Encodings"),
         ("tags", "Tag table: equipment and tags are declared"),
         ("tag", "Tag writes, for real-time threads"),
         ("topic", "Topics"),
         ("hub", "Topic hub"),
         ("monitor", "Equipment monitor"),
+        ("devices", "Device sessions"),
+        ("guided", "Guided sessions"),
+        ("guided_list", "How guided sessions are"),
         ("identities", "Identities"),
         ("request", "Requests"),
         ("response", "Answers and routes"),

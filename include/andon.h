@@ -104,6 +104,8 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_BAD_HEADER 37
 /** Settings: a secret or a key that cannot be used. */
 #define ANDON_STATUS_BAD_CREDENTIAL 38
+/** Settings: a guided session that cannot be as it is described. */
+#define ANDON_STATUS_BAD_SESSION 39
 /** Machine: the address cannot be listened on. */
 #define ANDON_STATUS_CANNOT_LISTEN 40
 /** Machine: the store cannot be read. */
@@ -116,6 +118,8 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_STOPPED 51
 /** It can never be taken as it is: larger than the limits. */
 #define ANDON_STATUS_REFUSED 52
+/** Moment: there was no answer in time. */
+#define ANDON_STATUS_TIMED_OUT 53
 /**
  * Tag write: another thread is writing this equipment. Write again in the next cycle, or give each equipment
  * one writer.
@@ -170,6 +174,12 @@ typedef struct andon_server andon_server;
  * nobody writes any more.
  */
 typedef struct andon_tags andon_tags;
+
+/** The sessions that were under way when it was asked for. */
+typedef struct andon_device_list andon_device_list;
+
+/** How guided sessions were when it was asked for. */
+typedef struct andon_guided_list andon_guided_list;
 
 /**
   * A table of secrets that the host has given out (session cookies, tokens, keys of devices) and of whom each
@@ -731,6 +741,205 @@ andon_status andon_server_stats(const andon_server *server,
                                 uint64_t *values,
                                 size_t count);
 
+/* ---- What device sessions tell --------------------------------------------------------------------------- */
+
+/** How a device's session is, or how it ended: one of `ANDON_SESSION_*`. */
+typedef int32_t andon_session_status;
+
+/** A device's session, as it is told and recorded. */
+typedef struct andon_session {
+    /** Its id. */
+    andon_str id;
+    /** The device's id. */
+    andon_str device;
+    /** One of `ANDON_SESSION_*`. */
+    andon_session_status status;
+    /** When it began, by the server's clock. */
+    int64_t started_at_ms;
+    /** When it ended, by the server's clock; 0: it is under way. */
+    int64_t ended_at_ms;
+    /**
+     * The timestamp of the message that began it, as the client wrote the number; empty when it wrote none.
+     */
+    andon_str client_started_at;
+    /** The timestamp of the message that ended it. */
+    andon_str client_ended_at;
+    /** Samples filed under it. */
+    uint64_t sample_count;
+} andon_session;
+
+/** What a device has sent, as it is told and recorded. */
+typedef struct andon_sample {
+    /** The session that it belongs to; empty: to none. */
+    andon_str session;
+    /** Its number there, from 1; 0 without a session. */
+    uint64_t seq;
+    /** The device's id. */
+    andon_str device;
+    /** When, by the server's clock. */
+    int64_t received_at_ms;
+    /** The message, verbatim. */
+    andon_str payload;
+} andon_sample;
+
+/** Of `ANDON_EVENT_DEVICE_REGISTERED`. */
+typedef struct andon_event_registered {
+    /** Where. */
+    andon_mount mount;
+    /** The connection that said so. */
+    andon_conn conn;
+    /** The device's id. */
+    andon_str device;
+    /** The whole message, verbatim: whatever else the device says of itself. */
+    andon_str message;
+} andon_event_registered;
+
+/** Of `ANDON_EVENT_SESSION_CREATED` and `ANDON_EVENT_SESSION_ENDED`. */
+typedef struct andon_event_session {
+    /** Where. */
+    andon_mount mount;
+    /** The session. */
+    andon_session session;
+} andon_event_session;
+
+/** Of `ANDON_EVENT_SAMPLE`. */
+typedef struct andon_event_sample {
+    /** Where. */
+    andon_mount mount;
+    /** The sample. */
+    andon_sample sample;
+} andon_event_sample;
+
+/** It is under way. */
+#define ANDON_SESSION_ACTIVE 1
+/** The client ended it. */
+#define ANDON_SESSION_COMPLETED 2
+/** The device began another. */
+#define ANDON_SESSION_AUTO_ENDED 3
+/** Its connection ended. */
+#define ANDON_SESSION_DISCONNECTED 4
+/** No data came for too long. */
+#define ANDON_SESSION_TIMEOUT 5
+/** The server stopped. */
+#define ANDON_SESSION_STOPPED 6
+/** The host ended it. */
+#define ANDON_SESSION_ENDED_BY_HOST 7
+/** The server ended without a word; it was found open afterwards. */
+#define ANDON_SESSION_INTERRUPTED 8
+
+/* ---- What guided sessions tell --------------------------------------------------------------------------- */
+
+/** What a person is in a guided session: one of `ANDON_ROLE_*`. */
+typedef int32_t andon_role;
+
+/** What is done with a guided session: one of `ANDON_STEP_*`. */
+typedef int32_t andon_step_action;
+
+/** Of `ANDON_EVENT_GUIDED_JOINED`. */
+typedef struct andon_event_joined {
+    /** Where. */
+    andon_mount mount;
+    /** One of `ANDON_ROLE_*`. */
+    andon_role role;
+    /** The session's code. */
+    andon_str code;
+    /** Who. */
+    int64_t user_id;
+    /** The name for people. */
+    andon_str user_name;
+} andon_event_joined;
+
+/** Of `ANDON_EVENT_GUIDED_LEFT`. */
+typedef struct andon_event_left {
+    /** Where. */
+    andon_mount mount;
+    /** The session's code. */
+    andon_str code;
+    /** Who. */
+    int64_t user_id;
+} andon_event_left;
+
+/** Of `ANDON_EVENT_GUIDED_STEP_COMPLETED`. */
+typedef struct andon_event_step_completed {
+    /** Where. */
+    andon_mount mount;
+    /** It was the last one: the participant is through. */
+    bool completed;
+    /** The session's code. */
+    andon_str code;
+    /** Who. */
+    int64_t user_id;
+    /** What. */
+    int64_t subtask_id;
+} andon_event_step_completed;
+
+/** Of `ANDON_EVENT_GUIDED_PROGRESS`. */
+typedef struct andon_event_progress {
+    /** Where. */
+    andon_mount mount;
+    /** Whether a subtask was named. */
+    bool has_subtask;
+    /** The session's code. */
+    andon_str code;
+    /** Who. */
+    int64_t user_id;
+    /** With what. */
+    int64_t subtask_id;
+    /** How it goes, in the client's words. */
+    andon_str status;
+} andon_event_progress;
+
+/** Of `ANDON_EVENT_GUIDED_HELP_REQUESTED`. */
+typedef struct andon_event_help {
+    /** Where. */
+    andon_mount mount;
+    /** Whether a subtask was named. */
+    bool has_subtask;
+    /** The session's code. */
+    andon_str code;
+    /** Who. */
+    int64_t user_id;
+    /** With what. */
+    int64_t subtask_id;
+    /** In the participant's own words. */
+    andon_str message;
+} andon_event_help;
+
+/** Of `ANDON_EVENT_GUIDED_CONTROLLED`. */
+typedef struct andon_event_controlled {
+    /** Where. */
+    andon_mount mount;
+    /** One of `ANDON_STEP_*`. */
+    andon_step_action action;
+    /** The session's code. */
+    andon_str code;
+    /** Whether a subtask was named. */
+    bool has_subtask;
+    /** It was the host, and no instructor. */
+    bool by_host;
+    /** The subtask that it is about. */
+    int64_t subtask_id;
+    /** Who. */
+    int64_t instructor_id;
+    /** The name for people. */
+    andon_str instructor_name;
+    /** In the instructor's own words. */
+    andon_str message;
+} andon_event_controlled;
+
+/** Takes part. */
+#define ANDON_ROLE_STUDENT 1
+/** Leads. */
+#define ANDON_ROLE_INSTRUCTOR 2
+/** A step is begun. */
+#define ANDON_STEP_START 1
+/** The session is paused. */
+#define ANDON_STEP_PAUSE 2
+/** The session goes on. */
+#define ANDON_STEP_RESUME 3
+/** The session is ended. */
+#define ANDON_STEP_END 4
+
 /* ---- Events ---------------------------------------------------------------------------------------------- */
 
 /** For `andon_config_events`: `ANDON_EVENT_OPENED` and `ANDON_EVENT_CLOSED`. */
@@ -752,6 +961,15 @@ andon_status andon_server_stats(const andon_server *server,
  */
 typedef int32_t andon_event_kind;
 
+/** Who or what ended a connection: one of `ANDON_CLOSED_*`. */
+typedef int32_t andon_close_cause;
+
+/** Why a connection or request was refused: one of `ANDON_REFUSED_*`. */
+typedef int32_t andon_refusal_cause;
+
+/** What becomes of a contract's event while the host does not keep up: one of `ANDON_CLASS_*`. */
+typedef int32_t andon_event_class;
+
 /** Of `ANDON_EVENT_OPENED`. */
 typedef struct andon_event_opened {
     /** The connection. */
@@ -769,9 +987,6 @@ typedef struct andon_event_opened {
     /** What was agreed on; empty when nothing was. */
     andon_str subprotocol;
 } andon_event_opened;
-
-/** Who or what ended a connection: one of `ANDON_CLOSED_*`. */
-typedef int32_t andon_close_cause;
 
 /** Of `ANDON_EVENT_CLOSED`. */
 typedef struct andon_event_closed {
@@ -794,9 +1009,6 @@ typedef struct andon_event_asked {
     /** The request, for `andon_request_*`, until the event is released. */
     const andon_request *request;
 } andon_event_asked;
-
-/** What becomes of a contract's event while the host does not keep up: one of `ANDON_CLASS_*`. */
-typedef int32_t andon_event_class;
 
 /** Of `ANDON_EVENT_CONTRACT`. */
 typedef struct andon_event_contract {
@@ -850,9 +1062,6 @@ typedef struct andon_event_store {
     andon_str why;
 } andon_event_store;
 
-/** Why a connection or request was refused: one of `ANDON_REFUSED_*`. */
-typedef int32_t andon_refusal_cause;
-
 /** Of `ANDON_EVENT_REFUSED`. */
 typedef struct andon_event_refused {
     /** One of `ANDON_REFUSED_*`. */
@@ -883,6 +1092,24 @@ typedef union andon_event_data {
     andon_event_store store;
     /** Of `ANDON_EVENT_REFUSED`. */
     andon_event_refused refused;
+    /** Of `ANDON_EVENT_DEVICE_REGISTERED`. */
+    andon_event_registered registered;
+    /** Of `ANDON_EVENT_SESSION_CREATED` and `ANDON_EVENT_SESSION_ENDED`. */
+    andon_event_session session;
+    /** Of `ANDON_EVENT_SAMPLE`. */
+    andon_event_sample sample;
+    /** Of `ANDON_EVENT_GUIDED_JOINED`. */
+    andon_event_joined joined;
+    /** Of `ANDON_EVENT_GUIDED_LEFT`. */
+    andon_event_left left;
+    /** Of `ANDON_EVENT_GUIDED_STEP_COMPLETED`. */
+    andon_event_step_completed step_completed;
+    /** Of `ANDON_EVENT_GUIDED_PROGRESS`. */
+    andon_event_progress progress;
+    /** Of `ANDON_EVENT_GUIDED_HELP_REQUESTED`. */
+    andon_event_help help;
+    /** Of `ANDON_EVENT_GUIDED_CONTROLLED`. */
+    andon_event_controlled controlled;
     /** Room for what later kinds carry. */
     uint64_t reserved[32];
 } andon_event_data;
@@ -921,8 +1148,28 @@ typedef struct andon_event {
 #define ANDON_EVENT_STORE 8
 /** A connection or request was refused: `refused`. */
 #define ANDON_EVENT_REFUSED 9
-/** Something that this version of the C interface has no words for. */
+/** Something that the C interface has no words for; of this version, nothing. */
 #define ANDON_EVENT_OTHER 10
+/** A device has said who it is: `registered`. */
+#define ANDON_EVENT_DEVICE_REGISTERED 11
+/** A device's session has begun: `session`. */
+#define ANDON_EVENT_SESSION_CREATED 12
+/** A sample of a device has arrived: `sample`. */
+#define ANDON_EVENT_SAMPLE 13
+/** A device's session has ended: `session`. Samples that were on their way may still come. */
+#define ANDON_EVENT_SESSION_ENDED 14
+/** Somebody has come to a guided session, by a first connection: `joined`. */
+#define ANDON_EVENT_GUIDED_JOINED 15
+/** Somebody is gone from a guided session, with the last connection: `left`. */
+#define ANDON_EVENT_GUIDED_LEFT 16
+/** A participant has completed a step: `step_completed`. */
+#define ANDON_EVENT_GUIDED_STEP_COMPLETED 17
+/** A participant has told of progress in the words of older clients: `progress`. */
+#define ANDON_EVENT_GUIDED_PROGRESS 18
+/** A participant asks for help: `help`. */
+#define ANDON_EVENT_GUIDED_HELP_REQUESTED 19
+/** An instructor, or the host, has controlled a guided session: `controlled`. */
+#define ANDON_EVENT_GUIDED_CONTROLLED 20
 /** The client's close frame. */
 #define ANDON_CLOSED_PEER 1
 /** The connection broke without one. */
@@ -972,6 +1219,17 @@ typedef struct andon_event {
 /** Dropped, and counted. */
 #define ANDON_CLASS_NOTICE 3
 
+/** What `ANDON_EVENT_INIT` is: the size set, and all else zero. */
+static inline andon_event andon_event_init(void) {
+    andon_event made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_EVENT_INIT andon_event_init()
+
+/* ---- Events are read ------------------------------------------------------------------------------------- */
+
 /**
   * The next event, waiting up to `timeout_ms` for it: 0 never waits, `ANDON_FOREVER` has no limit. Each event
   * goes to one of the threads that read. Release it by `andon_event_release`.
@@ -1003,15 +1261,6 @@ void andon_event_release(andon_event *event);
  */
 andon_status andon_server_event_fd(const andon_server *server,
                                    int32_t *descriptor);
-
-/** What `ANDON_EVENT_INIT` is: the size set, and all else zero. */
-static inline andon_event andon_event_init(void) {
-    andon_event made;
-    memset(&made, 0, sizeof made);
-    made.struct_size = sizeof made;
-    return made;
-}
-#define ANDON_EVENT_INIT andon_event_init()
 
 /* ---- Encodings ------------------------------------------------------------------------------------------- */
 
@@ -1576,6 +1825,412 @@ static inline andon_monitor_options andon_monitor_options_init(void) {
     return made;
 }
 #define ANDON_MONITOR_OPTIONS_INIT andon_monitor_options_init()
+
+/* ---- Device sessions ------------------------------------------------------------------------------------- */
+
+/** Whether a device that registers is given a provisional session id: one of `ANDON_REGISTER_SESSION_*`. */
+typedef int32_t andon_register_session;
+
+/** What becomes of a `session_start` of a device that has an active session: one of `ANDON_ON_ACTIVE_*`. */
+typedef int32_t andon_on_active;
+
+/** What device sessions are to be. Zero means the default. */
+typedef struct andon_devices_options {
+    /** Set by `ANDON_DEVICES_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** One of `ANDON_REGISTER_SESSION_*`. */
+    andon_register_session register_session;
+    /** One of `ANDON_ON_ACTIVE_*`. */
+    andon_on_active on_active;
+    /**
+     * How long a session may be without data before it ends; `ANDON_FOREVER`: for ever. Default 1,800,000.
+     */
+    uint32_t idle_timeout_ms;
+    /** How long after its end a session takes data that was on its way. Default 60,000. */
+    uint32_t late_window_ms;
+    /**
+     * Sessions take no data after their end; `late_window_ms` and `recent_sessions` are then not looked at.
+     */
+    bool no_late_data;
+    /** `session_ended` does not wait until everything of the session is committed. */
+    bool early_ack;
+    /**
+     * Types of messages that are expected as data, beside sensor_data, sensorData and data;
+     * `data_types_count` of them.
+     */
+    const andon_str *data_types;
+    /** How many there are. */
+    size_t data_types_count;
+    /** How many ended sessions of a device take late data. Default 4, at most 16. */
+    size_t recent_sessions;
+    /** How many devices may be known at once. Default 10,000. */
+    size_t devices;
+    /** How many devices one connection may speak for. Default 256. */
+    size_t devices_per_connection;
+    /**
+     * Bytes of a device's id, and of a session's that a client names: those that are given out have 20.
+     * Default 128, at most 1,024.
+     */
+    size_t id_bytes;
+    /** How many replies to one device may wait for the store. Default 8, at most 64. */
+    size_t pending_replies;
+    /** How many ends of sessions that the store refused are kept. Default 1,024. */
+    size_t ends_kept;
+} andon_devices_options;
+
+/** A session under way. */
+typedef struct andon_device {
+    /** The session's id. */
+    andon_str session;
+    /** The device's id. */
+    andon_str device;
+    /** When it began, by the server's clock. */
+    int64_t started_at_ms;
+    /** Samples so far. */
+    uint64_t sample_count;
+    /** The connection with which it ends. */
+    andon_conn holder;
+} andon_device;
+
+/** Unless it declares a client version of at least 1.1.0. The default. */
+#define ANDON_REGISTER_SESSION_AUTO 0
+/** Always. */
+#define ANDON_REGISTER_SESSION_ALWAYS 1
+/** Never. */
+#define ANDON_REGISTER_SESSION_NEVER 2
+/** The active session ends, and the new one begins. The default. */
+#define ANDON_ON_ACTIVE_END_PREVIOUS 0
+/** It is refused. */
+#define ANDON_ON_ACTIVE_REJECT 1
+
+/**
+  * Mounts device sessions at a path, such as "/ws/device". The host hears of them by
+  * `ANDON_EVENT_DEVICE_REGISTERED`, `ANDON_EVENT_SESSION_CREATED`, `ANDON_EVENT_SAMPLE` and
+  * `ANDON_EVENT_SESSION_ENDED`, which need `ANDON_EVENTS_CONTRACTS`; what they record goes to
+ * the store. `options` and `mount` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`;
+  * what is out of its range is told by the start.
+ */
+andon_status andon_config_devices(andon_config *config,
+                                  andon_str pattern,
+                                  const andon_devices_options *options,
+                                  const andon_mount_options *mount);
+
+/**
+  * Ends a session, as `ANDON_SESSION_ENDED_BY_HOST`; its client is told. Nothing happens to one that is not
+  * under way.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND` for a mount that is none of
+  * device sessions, `FULL`, `STOPPED`.
+ */
+andon_status andon_devices_end_session(const andon_server *server,
+                                       andon_mount mount,
+                                       andon_str session);
+
+/**
+  * Asks for the sessions under way, in the order of their devices' ids, and waits for the loop to tell, at
+  * most `timeout_ms`.
+ *
+  * Threads: any but the server's own, which would wait for itself. Blocking: up to the timeout. Ownership:
+  * the list is the caller's, until `andon_device_list_free`. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `NOT_FOUND` for a mount that is none of device sessions,
+  * `TIMED_OUT`, `FULL`, `STOPPED`.
+ */
+andon_status andon_devices_sessions(const andon_server *server,
+                                    andon_mount mount,
+                                    uint32_t timeout_ms,
+                                    andon_device_list **list);
+
+/**
+ * What a list holds: an array of `count` sessions.
+ *
+  * Threads: any. Blocking: never. Ownership: the list's; it all lives until `andon_device_list_free`.
+  * Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_device_list_items(const andon_device_list *list,
+                                     const andon_device **items,
+                                     size_t *count);
+
+/**
+ * Frees a list and all that it holds. NULL is nothing to be freed.
+ *
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
+ */
+void andon_device_list_free(andon_device_list *list);
+
+/** What `ANDON_DEVICES_OPTIONS_INIT` is: the size set, and all else zero. */
+static inline andon_devices_options andon_devices_options_init(void) {
+    andon_devices_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_DEVICES_OPTIONS_INIT andon_devices_options_init()
+
+/* ---- Guided sessions ------------------------------------------------------------------------------------- */
+
+/** One step of a guided session. */
+typedef struct andon_subtask {
+    /** Its id, as clients name it. */
+    int64_t id;
+    /** Its place among the others; those of the same place are in the order of the array. */
+    int64_t order_index;
+    /** Its title. */
+    andon_str title;
+    /** What is to be done, such as "CLICK". */
+    andon_str target_action;
+    /** What is to be read about it. */
+    andon_str guide_text;
+    /** What is to be said about it; empty: nothing. */
+    andon_str voice_guide_text;
+} andon_subtask;
+
+/** One guided session. */
+typedef struct andon_guided_session {
+    /** Its code, as in the path. */
+    andon_str code;
+    /** Its steps, `subtasks_count` of them. */
+    const andon_subtask *subtasks;
+    /** How many there are. */
+    size_t subtasks_count;
+    /** Who may control it, `instructors_count` ids of users. None: every instructor. */
+    const int64_t *instructors;
+    /** How many there are. */
+    size_t instructors_count;
+} andon_guided_session;
+
+/** What people read in guided sessions. An empty text means the default, which is Korean. */
+typedef struct andon_guided_texts {
+    /** Set by `ANDON_GUIDED_TEXTS_INIT`. */
+    size_t struct_size;
+    /** To who has joined. */
+    andon_str joined;
+    /** To who has completed a step. */
+    andon_str step_completed;
+    /** To all, when the session is paused. */
+    andon_str paused;
+    /** To all, when it goes on. */
+    andon_str resumed;
+    /** To all, when it is ended. */
+    andon_str ended;
+    /** To who asks for what is another's to do. */
+    andon_str denied;
+    /** To who wants to change something in a session that has ended. */
+    andon_str over;
+    /** To whose completed step the store has refused. */
+    andon_str not_stored;
+} andon_guided_texts;
+
+/** What guided sessions are to be. Zero means the default. */
+typedef struct andon_guided_options {
+    /** Set by `ANDON_GUIDED_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Sessions from the start, `sessions_count` of them. Default: none. */
+    const andon_guided_session *sessions;
+    /** How many there are. */
+    size_t sessions_count;
+    /** What people read. NULL: the defaults. */
+    const andon_guided_texts *texts;
+    /** At most this many sessions. Default 64. */
+    size_t sessions_max;
+    /** At most this many people known to each session. Default 512. */
+    size_t participants;
+    /** What people write is at most so long, in bytes. Default 2 KiB. */
+    size_t words_bytes;
+    /** The log of each of a session's two topics; a quarter of it is the largest message. Default 128 KiB. */
+    size_t log_bytes;
+    /**
+     * A participant's row is recorded at most this often for nothing but the time at which something was
+     * heard, 10 to 1,000. Default 1,000.
+     */
+    uint32_t heartbeat_interval_ms;
+} andon_guided_options;
+
+/**
+  * Mounts guided sessions at a path with one parameter, the session's code, such as "/ws/sessions/{code}/". A
+  * server has one such mount at most. People are known by the mount's gate: the subject is the user's id, an
+  * integer, and
+  * the role is STUDENT or INSTRUCTOR; without a gate everybody gets 403. It is always for pages of the same
+  * origin. `options` and `mount` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: all is copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `SPENT`; a session that
+  * cannot be, or what is out of its range, is told by the start.
+ */
+andon_status andon_config_guided(andon_config *config,
+                                 andon_str pattern,
+                                 const andon_guided_options *options,
+                                 const andon_mount_options *mount);
+
+/**
+  * Makes a session while the server runs. One of this code that there is gets these steps and instructors,
+  * and stays as it is otherwise; one that has ended begins anew.
+ *
+ * Threads: any. Blocking: never. Ownership: all is copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `NOT_FOUND` without such a mount,
+  * `BAD_SESSION` with the reason, `FULL`, `STOPPED`.
+ */
+andon_status andon_guided_create(const andon_server *server,
+                                 const andon_guided_session *session);
+
+/**
+  * Begins a step: everybody is told. `message` goes to the log. For a session that there is not, or that has
+  * ended, it is passed over and counted in `messages_ignored`, as all that follows.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`,
+  * `FORKED`, `BAD_UTF8`, `NOT_FOUND` without such a mount, `REFUSED` for a message that is too long, `FULL`,
+  * `STOPPED`.
+ */
+andon_status andon_guided_start_step(const andon_server *server,
+                                     andon_str code,
+                                     int64_t subtask_id,
+                                     andon_str message);
+
+/** Pauses a session: everybody is told. All else as `andon_guided_start_step`. */
+andon_status andon_guided_pause(const andon_server *server, andon_str code);
+
+/** Has a session go on: everybody is told. All else as `andon_guided_start_step`. */
+andon_status andon_guided_resume(const andon_server *server, andon_str code);
+
+/** Ends a session: everybody is told, and stays connected. All else as `andon_guided_start_step`. */
+andon_status andon_guided_end(const andon_server *server, andon_str code);
+
+/**
+ * Sends JSON to all connections of one user in a session. At most a quarter of `log_bytes`.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_guided_start_step`;
+  * `BAD_JSON` with line and column.
+ */
+andon_status andon_guided_send_to(const andon_server *server,
+                                  andon_str code,
+                                  int64_t user_id,
+                                  andon_str json);
+
+/**
+ * Sends JSON to everybody of one role, one of `ANDON_ROLE_*`, in a session.
+ *
+  * Threads: any. Blocking: never. Ownership: copied. Real-time: no. Errors: as `andon_guided_send_to`;
+  * `BAD_ARGUMENT`.
+ */
+andon_status andon_guided_send_to_role(const andon_server *server, andon_str code, andon_role role, andon_str json);
+
+/** What `ANDON_GUIDED_TEXTS_INIT` is: the size set, and all else zero. */
+static inline andon_guided_texts andon_guided_texts_init(void) {
+    andon_guided_texts made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_GUIDED_TEXTS_INIT andon_guided_texts_init()
+
+/** What `ANDON_GUIDED_OPTIONS_INIT` is: the size set, and all else zero. */
+static inline andon_guided_options andon_guided_options_init(void) {
+    andon_guided_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_GUIDED_OPTIONS_INIT andon_guided_options_init()
+
+/* ---- How guided sessions are ----------------------------------------------------------------------------- */
+
+/** How a guided session is: one of `ANDON_GUIDED_*`. */
+typedef int32_t andon_guided_status;
+
+/** How a participant is: one of `ANDON_PARTICIPANT_*`. */
+typedef int32_t andon_participant_status;
+
+/** Who takes part in a guided session, or did. */
+typedef struct andon_participant {
+    /** Who. */
+    int64_t user_id;
+    /** The name for people. */
+    andon_str user_name;
+    /** One of `ANDON_ROLE_*`. */
+    andon_role role;
+    /** One of `ANDON_PARTICIPANT_*`. */
+    andon_participant_status status;
+    /** Whether a step was completed. */
+    bool has_subtask;
+    /** The step that was completed last. */
+    int64_t current_subtask;
+    /** When something was heard last. */
+    int64_t last_active_at_ms;
+} andon_participant;
+
+/** One guided session, as it is. */
+typedef struct andon_guided_info {
+    /** Its code. */
+    andon_str code;
+    /** One of `ANDON_GUIDED_*`. */
+    andon_guided_status status;
+    /** Whether a step was begun. */
+    bool has_subtask;
+    /** The step that was begun last. */
+    int64_t current_subtask;
+    /** When it was created. */
+    int64_t created_at_ms;
+    /** When it was ended; 0: it was not. */
+    int64_t ended_at_ms;
+    /** Its steps in their order, `subtasks_count` of them. */
+    const andon_subtask *subtasks;
+    /** How many there are. */
+    size_t subtasks_count;
+    /** Its people by id, `participants_count` of them. */
+    const andon_participant *participants;
+    /** How many there are. */
+    size_t participants_count;
+} andon_guided_info;
+
+/** Under way. */
+#define ANDON_GUIDED_IN_PROGRESS 1
+/** Paused. */
+#define ANDON_GUIDED_PAUSED 2
+/** Over. */
+#define ANDON_GUIDED_ENDED 3
+/** Connected, and has not joined. */
+#define ANDON_PARTICIPANT_WAITING 1
+/** Has joined. */
+#define ANDON_PARTICIPANT_ACTIVE 2
+/** Has completed the last step. */
+#define ANDON_PARTICIPANT_COMPLETED 3
+/** Has no connection. */
+#define ANDON_PARTICIPANT_DISCONNECTED 4
+
+/**
+  * Asks how all guided sessions are, with whatever was commanded before on this thread, and waits for the
+  * loop to tell, at most `timeout_ms`.
+ *
+  * Threads: any but the server's own, which would wait for itself. Blocking: up to the timeout. Ownership:
+  * the list is the caller's, until `andon_guided_list_free`. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `NOT_FOUND` without such a mount, `TIMED_OUT`, `FULL`,
+  * `STOPPED`.
+ */
+andon_status andon_guided_sessions(const andon_server *server,
+                                   uint32_t timeout_ms,
+                                   andon_guided_list **list);
+
+/**
+ * What a list holds: an array of `count` sessions.
+ *
+  * Threads: any. Blocking: never. Ownership: the list's; it all lives until `andon_guided_list_free`.
+  * Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
+ */
+andon_status andon_guided_list_items(const andon_guided_list *list,
+                                     const andon_guided_info **items,
+                                     size_t *count);
+
+/**
+ * Frees a list and all that it holds. NULL is nothing to be freed.
+ *
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
+ */
+void andon_guided_list_free(andon_guided_list *list);
 
 /* ---- Identities ------------------------------------------------------------------------------------------ */
 

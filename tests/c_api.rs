@@ -45,6 +45,18 @@ fn clients_are_known_by_tables_tokens_and_the_hosts_word() {
 }
 
 #[test]
+fn device_sessions_tell_the_host_which_lists_and_ends_them() {
+    run("tests/c/devices.c", Link::Shared);
+    run("tests/c/devices.c", Link::Static);
+}
+
+#[test]
+fn guided_sessions_are_led_by_the_host() {
+    run("tests/c/guided.c", Link::Shared);
+    run("tests/c/guided.c", Link::Static);
+}
+
+#[test]
 fn every_mistake_has_its_status() {
     run("tests/c/errors.c", Link::Shared);
 }
@@ -201,7 +213,7 @@ fn valgrind_finds_nothing() {
     if !c::has("cc") || !c::has("valgrind") {
         return;
     }
-    for program in ["life", "contract", "topics", "errors", "identities"] {
+    for program in ["life", "contract", "topics", "errors", "identities", "devices", "guided"] {
         let binary = c::build(&format!("tests/c/{program}.c"), Link::Shared, &[]);
         let mut command = Command::new("valgrind");
         command.args([

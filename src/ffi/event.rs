@@ -1,28 +1,21 @@
 //! What the host is told, event by event.
 
 use super::{
-    fault::{Fault, bad, null},
-    guard::enter,
-    object::{look, put},
-    request::{andon_request, told},
-    server::andon_server,
-    status::{ANDON_STATUS_BAD_STRUCT_SIZE, ANDON_STATUS_ENDED, ANDON_STATUS_NO_EVENT, andon_status},
-    types::{
-        ANDON_FOREVER, Texts, andon_bytes, andon_conn, andon_equipment, andon_message_kind, andon_mount,
-        andon_str, kind_of,
+    device_event::{andon_event_registered, andon_event_sample, andon_event_session},
+    fault::{Fault, bad},
+    guided_event::{
+        andon_event_controlled, andon_event_help, andon_event_joined, andon_event_left, andon_event_progress,
+        andon_event_step_completed,
     },
+    request::andon_request,
+    types::{andon_bytes, andon_conn, andon_equipment, andon_message_kind, andon_mount, andon_str},
 };
 use crate::{
-    contracts::{
-        effects::EventClass,
-        told::{EventBody, HubEvent, MonitorEvent},
-    },
-    engine::event::{Event, EventMask, RefusalCause},
+    contracts::effects::EventClass,
+    engine::event::{EventMask, RefusalCause},
     ground::close::CloseCause,
-    host::event::{Events, NoEventYet},
 };
-use core::{ffi::c_void, mem, mem::MaybeUninit, ptr};
-use std::time::Duration;
+use core::ffi::c_void;
 
 /// For `andon_config_events`: `ANDON_EVENT_OPENED` and `ANDON_EVENT_CLOSED`.
 pub const ANDON_EVENTS_CONNECTIONS: u32 = 1;
@@ -68,8 +61,29 @@ pub const ANDON_EVENT_MOUNT_RETIRED: andon_event_kind = 7;
 pub const ANDON_EVENT_STORE: andon_event_kind = 8;
 /// A connection or request was refused: `refused`.
 pub const ANDON_EVENT_REFUSED: andon_event_kind = 9;
-/// Something that this version of the C interface has no words for.
+/// Something that the C interface has no words for; of this version, nothing.
+#[allow(dead_code, reason = "its number keeps its place")]
 pub const ANDON_EVENT_OTHER: andon_event_kind = 10;
+/// A device has said who it is: `registered`.
+pub const ANDON_EVENT_DEVICE_REGISTERED: andon_event_kind = 11;
+/// A device's session has begun: `session`.
+pub const ANDON_EVENT_SESSION_CREATED: andon_event_kind = 12;
+/// A sample of a device has arrived: `sample`.
+pub const ANDON_EVENT_SAMPLE: andon_event_kind = 13;
+/// A device's session has ended: `session`. Samples that were on their way may still come.
+pub const ANDON_EVENT_SESSION_ENDED: andon_event_kind = 14;
+/// Somebody has come to a guided session, by a first connection: `joined`.
+pub const ANDON_EVENT_GUIDED_JOINED: andon_event_kind = 15;
+/// Somebody is gone from a guided session, with the last connection: `left`.
+pub const ANDON_EVENT_GUIDED_LEFT: andon_event_kind = 16;
+/// A participant has completed a step: `step_completed`.
+pub const ANDON_EVENT_GUIDED_STEP_COMPLETED: andon_event_kind = 17;
+/// A participant has told of progress in the words of older clients: `progress`.
+pub const ANDON_EVENT_GUIDED_PROGRESS: andon_event_kind = 18;
+/// A participant asks for help: `help`.
+pub const ANDON_EVENT_GUIDED_HELP_REQUESTED: andon_event_kind = 19;
+/// An instructor, or the host, has controlled a guided session: `controlled`.
+pub const ANDON_EVENT_GUIDED_CONTROLLED: andon_event_kind = 20;
 
 /// Who or what ended a connection: one of `ANDON_CLOSED_*`.
 pub type andon_close_cause = i32;
@@ -270,6 +284,24 @@ pub union andon_event_data {
     pub store: andon_event_store,
     /// Of `ANDON_EVENT_REFUSED`.
     pub refused: andon_event_refused,
+    /// Of `ANDON_EVENT_DEVICE_REGISTERED`.
+    pub registered: andon_event_registered,
+    /// Of `ANDON_EVENT_SESSION_CREATED` and `ANDON_EVENT_SESSION_ENDED`.
+    pub session: andon_event_session,
+    /// Of `ANDON_EVENT_SAMPLE`.
+    pub sample: andon_event_sample,
+    /// Of `ANDON_EVENT_GUIDED_JOINED`.
+    pub joined: andon_event_joined,
+    /// Of `ANDON_EVENT_GUIDED_LEFT`.
+    pub left: andon_event_left,
+    /// Of `ANDON_EVENT_GUIDED_STEP_COMPLETED`.
+    pub step_completed: andon_event_step_completed,
+    /// Of `ANDON_EVENT_GUIDED_PROGRESS`.
+    pub progress: andon_event_progress,
+    /// Of `ANDON_EVENT_GUIDED_HELP_REQUESTED`.
+    pub help: andon_event_help,
+    /// Of `ANDON_EVENT_GUIDED_CONTROLLED`.
+    pub controlled: andon_event_controlled,
     /// Room for what later kinds carry.
     pub reserved: [u64; 32],
 }
@@ -286,199 +318,6 @@ pub struct andon_event {
     pub kind: andon_event_kind,
     /// What it tells.
     pub data: andon_event_data,
-}
-
-/// What an event points to.
-#[derive(Default)]
-struct Owner {
-    texts: Texts,
-    request: Option<Box<andon_request>>,
-}
-
-/// The next event, waiting up to `timeout_ms` for it: 0 never waits, `ANDON_FOREVER` has no limit. Each event goes to one of the threads that read. Release it by `andon_event_release`.
-///
-/// Threads: any. Blocking: up to the timeout. Ownership: what the event points to is the event's. Real-time: no: it may wake the loop, or spin for a moment.
-/// Errors: `NO_EVENT` and `ENDED`, which are outcomes; `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `EVENTS_OFF`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn andon_server_next_event(
-    server: *const andon_server,
-    timeout_ms: u32,
-    event: *mut andon_event,
-) -> andon_status {
-    enter(|| {
-        // SAFETY: the caller's word, see docs/c-api.md.
-        let events = unsafe { look(server) }?.inbox.events()?;
-        if event.is_null() {
-            return Err(null("the event"));
-        }
-        // SAFETY: it begins with its size, which its initialiser has set.
-        let given = unsafe { (&raw const (*event).struct_size).read() };
-        if given < size_of::<andon_event>() {
-            let known = size_of::<andon_event>();
-            let why =
-                format!("andon_event.struct_size is {given}, and {known} here: begin with ANDON_EVENT_INIT");
-            return Err(Fault::new(ANDON_STATUS_BAD_STRUCT_SIZE, why));
-        }
-        let taken = match timeout_ms {
-            0 => events.try_recv(),
-            ANDON_FOREVER => events.recv().ok_or(NoEventYet::Ended),
-            _ => events.recv_timeout(Duration::from_millis(timeout_ms.into())),
-        };
-        let taken = taken.map_err(|none| {
-            Fault::plain(match none {
-                NoEventYet::Empty => ANDON_STATUS_NO_EVENT,
-                NoEventYet::Ended => ANDON_STATUS_ENDED,
-            })
-        })?;
-        let mut owner = Box::<Owner>::default();
-        let (kind, data) = told_to_c(taken, &mut owner);
-        let owner = Box::into_raw(owner).cast();
-        // SAFETY: not null, and as large as this library knows it.
-        unsafe { event.write(andon_event { struct_size: given, owner, kind, data }) };
-        Ok(())
-    })
-}
-
-/// Releases what an event owns, and makes it one of kind `ANDON_EVENT_NONE`, to be filled again. NULL, or an event that holds nothing, is nothing to be released.
-///
-/// Threads: any; one at a time for one event. Blocking: never. Real-time: no. Errors: none.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn andon_event_release(event: *mut andon_event) {
-    enter(|| {
-        if event.is_null() {
-            return Ok(());
-        }
-        // SAFETY: the caller's word that it is an event that was initialised.
-        let event = unsafe { &mut *event };
-        event.kind = ANDON_EVENT_NONE;
-        let owner = mem::replace(&mut event.owner, ptr::null_mut());
-        if !owner.is_null() {
-            // SAFETY: `andon_server_next_event` made it of a box, and it is forgotten above.
-            drop(unsafe { Box::from_raw(owner.cast::<Owner>()) });
-        }
-        Ok(())
-    });
-}
-
-/// A descriptor that is readable while events wait, and when the server has ended: for the host's own `poll`, `select` or `epoll`, and nothing else. A call of `andon_server_next_event` that finds none
-/// clears it. Not on Windows.
-///
-/// Threads: any. Blocking: never. Ownership: the server's, which closes it when it is freed. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `EVENTS_OFF`, `SYSTEM`, `NOT_SUPPORTED`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn andon_server_event_fd(
-    server: *const andon_server,
-    descriptor: *mut i32,
-) -> andon_status {
-    enter(|| {
-        // SAFETY: the caller's word.
-        let events = unsafe { look(server) }?.inbox.events()?;
-        let found = descriptor_of(events)?;
-        // SAFETY: the caller's word.
-        unsafe { put(descriptor, "descriptor", found) }
-    })
-}
-
-#[cfg(unix)]
-fn descriptor_of(events: &Events) -> Result<i32, Fault> {
-    use super::status::ANDON_STATUS_SYSTEM;
-    use std::os::fd::AsRawFd;
-    match events.descriptor() {
-        Ok(descriptor) => Ok(descriptor.as_raw_fd()),
-        Err(error) => {
-            Err(Fault::new(ANDON_STATUS_SYSTEM, format!("cannot make a descriptor for events ({error})")))
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn descriptor_of(_: &Events) -> Result<i32, Fault> {
-    use super::status::ANDON_STATUS_NOT_SUPPORTED;
-    let why = "there are no such descriptors on this system: call andon_server_next_event with a timeout on a thread";
-    Err(Fault::new(ANDON_STATUS_NOT_SUPPORTED, why))
-}
-
-/// A union whose bytes are all set, so that C may copy it.
-fn filled(fill: impl FnOnce(&mut andon_event_data)) -> andon_event_data {
-    // SAFETY: all zeros are a value of each member: numbers, false, null pointers.
-    let mut data = unsafe { MaybeUninit::<andon_event_data>::zeroed().assume_init() };
-    fill(&mut data);
-    data
-}
-
-fn told_to_c(event: Event, owner: &mut Owner) -> (andon_event_kind, andon_event_data) {
-    let texts = &mut owner.texts;
-    match event {
-        Event::Opened { conn, mount, client } => {
-            let opened = andon_event_opened {
-                conn: conn.into(),
-                mount: mount.into(),
-                peer: texts.lend(&client.peer.to_string()),
-                path: texts.lend(&client.path),
-                subject: texts.lend(client.identity.subject().unwrap_or_default()),
-                name: texts.lend(client.identity.name().unwrap_or_default()),
-                subprotocol: texts.lend(client.subprotocol.as_deref().unwrap_or_default()),
-            };
-            (ANDON_EVENT_OPENED, filled(|data| data.opened = opened))
-        }
-        Event::Closed { conn, mount, how } => {
-            let closed = andon_event_closed {
-                conn: conn.into(),
-                mount: mount.into(),
-                cause: close_cause(how.cause),
-                code: how.code.get(),
-            };
-            (ANDON_EVENT_CLOSED, filled(|data| data.closed = closed))
-        }
-        Event::Asked { conn, mount, request } => {
-            let request = &**owner.request.insert(Box::new(told(*request)));
-            let asked = andon_event_asked { conn: conn.into(), mount: mount.into(), request };
-            (ANDON_EVENT_ASKED, filled(|data| data.asked = asked))
-        }
-        Event::Contract { mount, class, key, about, body } => match body {
-            EventBody::Custom(body) => {
-                let contract = andon_event_contract {
-                    mount: mount.into(),
-                    event_class: class_of(class),
-                    key,
-                    has_conn: about.is_some(),
-                    conn: about.map_or(andon_conn { slot: 0, generation: 0 }, andon_conn::from),
-                    body_kind: kind_of(body.as_message()),
-                    body: texts.lend_payload(&body),
-                };
-                (ANDON_EVENT_CONTRACT, filled(|data| data.contract = contract))
-            }
-            EventBody::Hub(HubEvent::Refresh { topic }) => {
-                let refresh = andon_event_refresh { mount: mount.into(), topic: texts.lend(&topic) };
-                (ANDON_EVENT_HUB_REFRESH, filled(|data| data.refresh = refresh))
-            }
-            EventBody::Monitor(MonitorEvent::Staleness { equipment, code, stale }) => {
-                let staleness = andon_event_staleness {
-                    mount: mount.into(),
-                    equipment: equipment.into(),
-                    code: texts.lend(&code),
-                    stale,
-                };
-                (ANDON_EVENT_STALENESS, filled(|data| data.staleness = staleness))
-            }
-            EventBody::Device(_) | EventBody::Guided(_) => (ANDON_EVENT_OTHER, filled(|_| ())),
-        },
-        Event::MountRetired { mount } => {
-            let retired = andon_event_retired { mount: mount.into() };
-            (ANDON_EVENT_MOUNT_RETIRED, filled(|data| data.retired = retired))
-        }
-        Event::Store { up, why } => {
-            let store = andon_event_store { up, why: texts.lend(&why) };
-            (ANDON_EVENT_STORE, filled(|data| data.store = store))
-        }
-        Event::Refused { cause, mount, peer } => {
-            let refused = andon_event_refused {
-                cause: refusal_cause(cause),
-                mount: mount.into(),
-                peer: texts.lend(&peer.to_string()),
-            };
-            (ANDON_EVENT_REFUSED, filled(|data| data.refused = refused))
-        }
-    }
 }
 
 pub(super) fn close_cause(cause: CloseCause) -> andon_close_cause {
@@ -498,7 +337,7 @@ pub(super) fn close_cause(cause: CloseCause) -> andon_close_cause {
     }
 }
 
-fn refusal_cause(cause: RefusalCause) -> andon_refusal_cause {
+pub(super) fn refusal_cause(cause: RefusalCause) -> andon_refusal_cause {
     match cause {
         RefusalCause::Connections => ANDON_REFUSED_CONNECTIONS,
         RefusalCause::Address => ANDON_REFUSED_ADDRESS,
@@ -512,7 +351,7 @@ fn refusal_cause(cause: RefusalCause) -> andon_refusal_cause {
     }
 }
 
-fn class_of(class: EventClass) -> andon_event_class {
+pub(super) fn class_of(class: EventClass) -> andon_event_class {
     match class {
         EventClass::Lossless => ANDON_CLASS_LOSSLESS,
         EventClass::State => ANDON_CLASS_STATE,
@@ -528,3 +367,6 @@ pub(super) fn class(given: andon_event_class) -> Result<EventClass, Fault> {
         _ => Err(bad(format!("{given} is no class of events: give one of ANDON_CLASS_*"))),
     }
 }
+
+// What programs were compiled with has room for every kind.
+const _: () = assert!(size_of::<andon_event_data>() == 256);

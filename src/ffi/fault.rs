@@ -120,3 +120,32 @@ impl From<crate::contracts::gates::jwt::key::JwtKeyError> for Fault {
         Self::new(ANDON_STATUS_BAD_CREDENTIAL, error.to_string())
     }
 }
+
+#[cfg(feature = "contracts")]
+impl From<crate::host::device::AskError> for Fault {
+    fn from(error: crate::host::device::AskError) -> Self {
+        use crate::host::device::AskError;
+        let status = match &error {
+            AskError::Full => ANDON_STATUS_FULL,
+            AskError::Late => ANDON_STATUS_TIMED_OUT,
+            AskError::Stopped => ANDON_STATUS_STOPPED,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+#[cfg(feature = "contracts")]
+impl From<crate::contracts::guided_sessions::orders::GuidedError> for Fault {
+    fn from(error: crate::contracts::guided_sessions::orders::GuidedError) -> Self {
+        use crate::contracts::guided_sessions::orders::GuidedError;
+        let status = match &error {
+            GuidedError::InvalidJson(_) => ANDON_STATUS_BAD_JSON,
+            GuidedError::BadSession(_) => ANDON_STATUS_BAD_SESSION,
+            GuidedError::Full => ANDON_STATUS_FULL,
+            GuidedError::Stopped => ANDON_STATUS_STOPPED,
+            GuidedError::Refused(_) => ANDON_STATUS_REFUSED,
+            GuidedError::NoAnswer => ANDON_STATUS_TIMED_OUT,
+        };
+        Self::new(status, error.to_string())
+    }
+}

@@ -13,14 +13,23 @@
 mod callback;
 mod config;
 mod contract;
+mod device_event;
+#[cfg(feature = "contracts")]
+mod devices;
 mod effects;
 mod encoding;
 mod error;
 mod event;
+mod events;
 mod fault;
 mod fork;
 mod gate;
 mod guard;
+#[cfg(feature = "contracts")]
+mod guided;
+mod guided_event;
+#[cfg(feature = "contracts")]
+mod guided_list;
 #[cfg(feature = "contracts")]
 mod hub;
 mod identities;
@@ -41,6 +50,7 @@ mod sink;
 mod status;
 mod tag;
 mod tags;
+mod telling;
 mod topic;
 mod types;
 mod version;

@@ -57,6 +57,8 @@ pub const ANDON_STATUS_BAD_TOPIC: andon_status = 36;
 pub const ANDON_STATUS_BAD_HEADER: andon_status = 37;
 /// Settings: a secret or a key that cannot be used.
 pub const ANDON_STATUS_BAD_CREDENTIAL: andon_status = 38;
+/// Settings: a guided session that cannot be as it is described.
+pub const ANDON_STATUS_BAD_SESSION: andon_status = 39;
 
 /// Machine: the address cannot be listened on.
 pub const ANDON_STATUS_CANNOT_LISTEN: andon_status = 40;
@@ -71,6 +73,8 @@ pub const ANDON_STATUS_FULL: andon_status = 50;
 pub const ANDON_STATUS_STOPPED: andon_status = 51;
 /// It can never be taken as it is: larger than the limits.
 pub const ANDON_STATUS_REFUSED: andon_status = 52;
+/// Moment: there was no answer in time.
+pub const ANDON_STATUS_TIMED_OUT: andon_status = 53;
 
 /// Tag write: another thread is writing this equipment. Write again in the next cycle, or give each equipment one writer.
 pub const ANDON_STATUS_BUSY: andon_status = 60;
@@ -124,12 +128,14 @@ fn text(status: andon_status) -> &'static CStr {
         ANDON_STATUS_BAD_TOPIC => c"a topic that cannot be, or finds no room",
         ANDON_STATUS_BAD_HEADER => c"a header that cannot be part of an answer",
         ANDON_STATUS_BAD_CREDENTIAL => c"a secret or a key that cannot be used",
+        ANDON_STATUS_BAD_SESSION => c"a guided session that cannot be",
         ANDON_STATUS_CANNOT_LISTEN => c"the address cannot be listened on",
         ANDON_STATUS_BAD_STORE => c"the store cannot be read",
         ANDON_STATUS_SYSTEM => c"the system refused a thread or a descriptor",
         ANDON_STATUS_FULL => c"the server's command queue is full",
         ANDON_STATUS_STOPPED => c"the server has stopped",
         ANDON_STATUS_REFUSED => c"it can never be taken as it is",
+        ANDON_STATUS_TIMED_OUT => c"there was no answer in time",
         ANDON_STATUS_BUSY => c"another thread is writing this equipment",
         ANDON_STATUS_UNKNOWN_EQUIPMENT => c"no such equipment in this table",
         ANDON_STATUS_UNKNOWN_TAG => c"the equipment has no such tag",

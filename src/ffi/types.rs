@@ -234,6 +234,28 @@ pub(super) unsafe fn array<'a, T>(first: *const T, count: usize, what: &str) -> 
     Ok(unsafe { slice::from_raw_parts(first, count) })
 }
 
+/// Writes an array and its length; NULL for one without values.
+///
+/// # Safety
+///
+/// Both are null or can be written.
+pub(super) unsafe fn put_array<T>(
+    values: &[T],
+    first: *mut *const T,
+    count: *mut usize,
+) -> Result<(), Fault> {
+    if first.is_null() || count.is_null() {
+        return Err(null(if first.is_null() { "items" } else { "count" }));
+    }
+    let start = if values.is_empty() { core::ptr::null() } else { values.as_ptr() };
+    // SAFETY: checked, and the caller's word.
+    unsafe {
+        first.write(start);
+        count.write(values.len());
+    }
+    Ok(())
+}
+
 /// Texts that are lent to C, each with its NUL, for as long as this lives.
 #[derive(Default)]
 pub(super) struct Texts(Vec<Box<[u8]>>);

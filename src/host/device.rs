@@ -57,7 +57,11 @@ impl std::error::Error for AskError {}
 impl Handle {
     /// The device sessions at this pattern, if the builder was given some there; a trailing slash makes no difference.
     pub fn device_sessions(&self, pattern: &str) -> Option<DeviceSessions> {
-        let mount = self.mount(pattern)?;
+        self.device_sessions_at(self.mount(pattern)?)
+    }
+
+    /// The device sessions of this mount, if it is one of those.
+    pub(crate) fn device_sessions_at(&self, mount: MountId) -> Option<DeviceSessions> {
         self.device_sessions.contains(&mount).then(|| DeviceSessions { handle: self.clone(), mount })
     }
 }

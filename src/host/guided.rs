@@ -40,7 +40,12 @@ pub struct GuidedSessions {
 impl Handle {
     /// The guided sessions that are mounted at this pattern; a trailing slash makes no difference.
     pub fn guided_sessions(&self, pattern: &str) -> Option<GuidedSessions> {
-        let (mount, desk) = self.guided.as_ref().filter(|(mount, _)| self.mount(pattern) == Some(*mount))?;
+        self.mounted_guided_sessions().filter(|guided| self.mount(pattern) == Some(guided.mount))
+    }
+
+    /// The guided sessions, wherever they are mounted.
+    pub(crate) fn mounted_guided_sessions(&self) -> Option<GuidedSessions> {
+        let (mount, desk) = self.guided.as_ref()?;
         Some(GuidedSessions { handle: self.clone(), mount: *mount, desk: Arc::clone(desk) })
     }
 }
