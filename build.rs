@@ -12,7 +12,7 @@ mod header {
     use std::{env, fmt::Write as _, fs, path::Path};
 
     /// The files of `src/ffi` that make the header, in its order, with their headings. Each gives its constants, its types and its functions.
-    const PARTS: [(&str, &str); 29] = [
+    const PARTS: [(&str, &str); 31] = [
         ("version", "Version"),
         ("status", "Statuses"),
         ("error", "What went wrong"),
@@ -33,6 +33,8 @@ mod header {
         ("devices", "Device sessions"),
         ("guided", "Guided sessions"),
         ("guided_list", "How guided sessions are"),
+        ("store", "Recorder"),
+        ("recording", "Recordings"),
         ("identities", "Identities"),
         ("request", "Requests"),
         ("response", "Answers and routes"),

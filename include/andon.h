@@ -64,6 +64,8 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_ENDED 2
 /** Outcome: there is nothing of this name. */
 #define ANDON_STATUS_NOT_FOUND 3
+/** Outcome: a callback of the host's said to stop. */
+#define ANDON_STATUS_CANCELLED 4
 /** Caller: something that is needed is NULL. */
 #define ANDON_STATUS_NULL_ARGUMENT 10
 /** Caller: the pointer is to no object of this kind. */
@@ -108,7 +110,7 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_BAD_SESSION 39
 /** Machine: the address cannot be listened on. */
 #define ANDON_STATUS_CANNOT_LISTEN 40
-/** Machine: the store cannot be read. */
+/** Machine: the store cannot be opened, read or written, see the message. */
 #define ANDON_STATUS_BAD_STORE 41
 /** Machine: the system refused a thread or a descriptor. */
 #define ANDON_STATUS_SYSTEM 42
@@ -137,6 +139,26 @@ typedef int32_t andon_status;
 #define ANDON_STATUS_TEXT_TOO_LONG 65
 /** Tag write: more than 128 writes in one update. */
 #define ANDON_STATUS_TOO_MANY_WRITES 66
+/** Store: the directory of the file does not exist. */
+#define ANDON_STATUS_STORE_NO_DIRECTORY 70
+/** Store: this process may not write the file, or new files beside it. */
+#define ANDON_STATUS_STORE_DENIED 71
+/** Store: the path leads to something else than a file. */
+#define ANDON_STATUS_STORE_NOT_A_FILE 72
+/** Store: another server records into the file. */
+#define ANDON_STATUS_STORE_IN_USE 73
+/** Store: another program keeps the file locked. */
+#define ANDON_STATUS_STORE_LOCKED 74
+/** Store: the file is no SQLite database. */
+#define ANDON_STATUS_STORE_NOT_A_DATABASE 75
+/** Store: the file's tables are not those of a recording. */
+#define ANDON_STATUS_STORE_NOT_A_RECORDING 76
+/** Store: the file is damaged. */
+#define ANDON_STATUS_STORE_CORRUPT 77
+/** Store: the file was written by a newer version of this library. */
+#define ANDON_STATUS_STORE_NEWER 78
+/** Store: there is no room on the file's disk. */
+#define ANDON_STATUS_STORE_DISK_FULL 79
 /** Library: a fault in the library itself, contained. */
 #define ANDON_STATUS_PANIC 90
 
@@ -180,6 +202,14 @@ typedef struct andon_device_list andon_device_list;
 
 /** How guided sessions were when it was asked for. */
 typedef struct andon_guided_list andon_guided_list;
+
+/**
+  * A place in what was recorded, from which it is read page by page: of device sessions, newest first, or of
+  * the samples of one, in order. It is made by `andon_server_read_sessions` or `andon_server_read_samples`.
+  * It may outlive the server, of which it then
+ * says that it has stopped.
+ */
+typedef struct andon_cursor andon_cursor;
 
 /**
   * A table of secrets that the host has given out (session cookies, tokens, keys of devices) and of whom each
@@ -2231,6 +2261,190 @@ andon_status andon_guided_list_items(const andon_guided_list *list,
   * `andon_last_error` for a pointer that was none.
  */
 void andon_guided_list_free(andon_guided_list *list);
+
+/* ---- Recorder -------------------------------------------------------------------------------------------- */
+
+/** What an acknowledged record survives: one of `ANDON_DURABILITY_*`. */
+typedef int32_t andon_durability;
+
+/**
+ * How a SQLite file is recorded into. Zero means the default. For how long records are collected is a limit,
+ * `record_window_ms`.
+ */
+typedef struct andon_sqlite_options {
+    /** Set by `ANDON_SQLITE_OPTIONS_INIT`. */
+    size_t struct_size;
+    /**
+     * Deletes what ended longer ago than so many seconds. Default: nothing for its age. What is under way is
+     * never deleted.
+     */
+    uint64_t keep_for_s;
+    /**
+     * Deletes the oldest while what the file holds takes more than so many bytes. Default: it grows without a
+     * bound.
+     */
+    uint64_t keep_bytes;
+    /** One of `ANDON_DURABILITY_*`. */
+    andon_durability durability;
+    /** How long another program's lock is waited for, before the store counts as down. Default 1,000. */
+    uint32_t busy_wait_ms;
+} andon_sqlite_options;
+
+/** The power failing, the system dying, the process dying. The default. */
+#define ANDON_DURABILITY_POWER_LOSS 0
+/**
+ * The process dying. When the power fails the last seconds may be missing, but the file stays whole. Faster,
+ * and kinder to flash memory.
+ */
+#define ANDON_DURABILITY_PROCESS_END 1
+
+/**
+  * Opens a SQLite file, or makes a new one in a directory that exists, for the server to record into.
+  * Sessions that an earlier run has left active become interrupted. The file is the configuration's, and the
+  * server's after it. `options` may be NULL. When the store
+ * goes down or answers again, `ANDON_EVENT_STORE` tells.
+ *
+ * Threads: any. Blocking: for the disk. Ownership: copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`;
+  * of the file, which is then unchanged: `STORE_NO_DIRECTORY`, `STORE_DENIED`, `STORE_NOT_A_FILE`,
+  * `STORE_IN_USE`, `STORE_LOCKED`, `STORE_NOT_A_DATABASE`, `STORE_NOT_A_RECORDING`, `STORE_CORRUPT`,
+  * `STORE_NEWER`, `STORE_DISK_FULL`, `BAD_STORE` for all else, each with a message that names the path and
+  * what to do; `NOT_SUPPORTED` in a build without SQLite.
+ */
+andon_status andon_config_store_sqlite(andon_config *config,
+                                       andon_str path,
+                                       const andon_sqlite_options *options);
+
+/**
+ * Keeps the newest `records` in memory, for tests and for what need not outlive the process.
+ *
+  * Threads: any. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`,
+  * `BAD_ARGUMENT` for none, `SPENT`.
+ */
+andon_status andon_config_store_memory(andon_config *config,
+                                       size_t records);
+
+/** What `ANDON_SQLITE_OPTIONS_INIT` is: the size set, and all else zero. */
+static inline andon_sqlite_options andon_sqlite_options_init(void) {
+    andon_sqlite_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_SQLITE_OPTIONS_INIT andon_sqlite_options_init()
+
+/* ---- Recordings ------------------------------------------------------------------------------------------ */
+
+/** Which sessions are read, and how. Zero means the default. */
+typedef struct andon_read_options {
+    /** Set by `ANDON_READ_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** Sessions: of this device alone. Default: of all. */
+    andon_str device;
+    /** Sessions: of this status alone, one of `ANDON_SESSION_*`. Default: of all. */
+    andon_session_status status;
+    /** How long a page is waited for. Default 10,000. */
+    uint32_t timeout_ms;
+    /** Sessions: at most so many in a page. Default and most: 256. */
+    size_t page_rows;
+    /** Samples: those behind this number. Default: from the first on. */
+    uint64_t after_seq;
+} andon_read_options;
+
+/** How samples are written: one of `ANDON_EXPORT_*`. */
+typedef int32_t andon_export_format;
+
+/** A JSON object in a line for each sample, with seq, received_at, device_id and payload. */
+#define ANDON_EXPORT_JSON_LINES 1
+/**
+ * The columns seq, received_at, device_id and payload, quoted as RFC 4180 says; their names come first,
+ * unless it goes on where an earlier export ended.
+ */
+#define ANDON_EXPORT_CSV 2
+
+/**
+ * Begins to read device sessions, newest first. `options` may be NULL.
+ *
+  * Threads: any. Blocking: never. Ownership: the cursor is the caller's, until `andon_cursor_free`.
+  * Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`,
+  * `NOT_FOUND` without a store that can be read.
+ */
+andon_status andon_server_read_sessions(const andon_server *server,
+                                        const andon_read_options *options,
+                                        andon_cursor **cursor);
+
+/**
+ * Begins to read the samples of one device session, in order. `options` may be NULL.
+ *
+  * Threads: any. Blocking: never. Ownership: the cursor is the caller's, until `andon_cursor_free`.
+  * Real-time: no. Errors: as `andon_server_read_sessions`.
+ */
+andon_status andon_server_read_samples(const andon_server *server,
+                                       andon_str session,
+                                       const andon_read_options *options,
+                                       andon_cursor **cursor);
+
+/**
+  * Reads the next page of sessions: an array of `count`, at least one while there are more. A page that
+  * failed can be asked for again.
+ *
+  * Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the
+  * timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of samples, `FULL` when too
+  * many read, `TIMED_OUT`, `STOPPED`, `BAD_STORE` with what the store said.
+ */
+andon_status andon_cursor_next_sessions(andon_cursor *cursor,
+                                        const andon_session **sessions,
+                                        size_t *count);
+
+/**
+  * Reads the next page of samples: an array of `count`, at least one while there are more. Asked again after
+  * the last, it gives what has come since.
+ *
+  * Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the
+  * timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
+ * Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of sessions.
+ */
+andon_status andon_cursor_next_samples(andon_cursor *cursor,
+                                       const andon_sample **samples,
+                                       size_t *count);
+
+/**
+ * Frees a cursor and its last page. NULL is nothing to be freed.
+ *
+  * Threads: any, but nobody may use it any more. Blocking: never. Real-time: no. Errors: none; see
+  * `andon_last_error` for a pointer that was none.
+ */
+void andon_cursor_free(andon_cursor *cursor);
+
+/**
+  * Writes the samples of a device session behind the number `after_seq` (0: all), by `write`, which is given
+  * whole lines and says whether to go on. `last_seq` is the number of the last sample that `write` took,
+  * behind which another export can go on; it is written
+ * also when this one ends early, and may be NULL.
+ *
+  * Threads: any but the server's own; `write` is called on it. Blocking: for the disk, up to 10 s for each
+  * page. Ownership: what `write` is given lives until it returns. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_UTF8`, `BAD_ARGUMENT`, `NOT_FOUND` without a store
+  * that can be read, `CANCELLED` when `write` said so, `FULL`, `TIMED_OUT`, `STOPPED`, `BAD_STORE`.
+ */
+andon_status andon_server_export(const andon_server *server,
+                                 andon_str session,
+                                 andon_export_format format,
+                                 uint64_t after_seq,
+                                 bool (*write)(void *context, andon_bytes lines),
+                                 void *context,
+                                 uint64_t *last_seq);
+
+/** What `ANDON_READ_OPTIONS_INIT` is: the size set, and all else zero. */
+static inline andon_read_options andon_read_options_init(void) {
+    andon_read_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_READ_OPTIONS_INIT andon_read_options_init()
 
 /* ---- Identities ------------------------------------------------------------------------------------------ */
 

@@ -57,6 +57,13 @@ fn guided_sessions_are_led_by_the_host() {
 }
 
 #[test]
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+fn what_is_recorded_is_read_back() {
+    run("tests/c/recorder.c", Link::Shared);
+    run("tests/c/recorder.c", Link::Static);
+}
+
+#[test]
 fn every_mistake_has_its_status() {
     run("tests/c/errors.c", Link::Shared);
 }

@@ -1,5 +1,6 @@
 //! What device sessions tell, and what is recorded of them.
 
+use super::fault::{Fault, bad};
 use super::types::{Texts, andon_conn, andon_mount, andon_str};
 use crate::contracts::store::device::{DeviceSample, SessionRow, SessionStatus};
 
@@ -131,4 +132,9 @@ fn status(status: SessionStatus) -> andon_session_status {
         SessionStatus::EndedByHost => ANDON_SESSION_ENDED_BY_HOST,
         SessionStatus::Interrupted => ANDON_SESSION_INTERRUPTED,
     }
+}
+
+pub(super) fn status_of(given: andon_session_status) -> Result<SessionStatus, Fault> {
+    let found = SessionStatus::ALL.into_iter().find(|known| status(*known) == given);
+    found.ok_or_else(|| bad(format!("{given} is no status of a session: give one of ANDON_SESSION_*")))
 }

@@ -4,6 +4,10 @@ use super::status::*;
 use crate::{
     contracts::gates::table::IdentityError,
     ground::error::{ConfigError, HeaderError, SendError, StartError},
+    host::{
+        export::{ExportCause, ExportError},
+        recordings::ReadError,
+    },
     hub::tags::error::TagDeclareError,
 };
 use std::borrow::Cow;
@@ -145,6 +149,49 @@ impl From<crate::contracts::guided_sessions::orders::GuidedError> for Fault {
             GuidedError::Stopped => ANDON_STATUS_STOPPED,
             GuidedError::Refused(_) => ANDON_STATUS_REFUSED,
             GuidedError::NoAnswer => ANDON_STATUS_TIMED_OUT,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<ReadError> for Fault {
+    fn from(error: ReadError) -> Self {
+        let status = match &error {
+            ReadError::Busy => ANDON_STATUS_FULL,
+            ReadError::Stopped => ANDON_STATUS_STOPPED,
+            ReadError::TimedOut => ANDON_STATUS_TIMED_OUT,
+            ReadError::Store(_) => ANDON_STATUS_BAD_STORE,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<ExportError> for Fault {
+    fn from(error: ExportError) -> Self {
+        match error.cause {
+            ExportCause::Read(error) => error.into(),
+            // The one writer is the host's callback.
+            ExportCause::Write(_) => Self::plain(ANDON_STATUS_CANCELLED),
+        }
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+impl From<crate::runtime::sqlite::error::StoreOpenError> for Fault {
+    fn from(error: crate::runtime::sqlite::error::StoreOpenError) -> Self {
+        use crate::runtime::sqlite::error::StoreOpenCause;
+        let status = match error.cause() {
+            StoreOpenCause::NoDirectory => ANDON_STATUS_STORE_NO_DIRECTORY,
+            StoreOpenCause::Denied => ANDON_STATUS_STORE_DENIED,
+            StoreOpenCause::NotAFile => ANDON_STATUS_STORE_NOT_A_FILE,
+            StoreOpenCause::InUse => ANDON_STATUS_STORE_IN_USE,
+            StoreOpenCause::Locked => ANDON_STATUS_STORE_LOCKED,
+            StoreOpenCause::NotADatabase => ANDON_STATUS_STORE_NOT_A_DATABASE,
+            StoreOpenCause::NotARecording => ANDON_STATUS_STORE_NOT_A_RECORDING,
+            StoreOpenCause::Corrupt => ANDON_STATUS_STORE_CORRUPT,
+            StoreOpenCause::Newer { .. } => ANDON_STATUS_STORE_NEWER,
+            StoreOpenCause::DiskFull => ANDON_STATUS_STORE_DISK_FULL,
+            StoreOpenCause::Other => ANDON_STATUS_BAD_STORE,
         };
         Self::new(status, error.to_string())
     }

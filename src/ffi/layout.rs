@@ -3,8 +3,8 @@
 
 use super::{
     config::*, contract::*, device_event::*, devices::*, event::*, guided::*, guided_event::*,
-    guided_list::*, hub::*, identities::*, jwt::*, logging::*, monitor::*, mount::*, response::*, tag::*,
-    tags::*, topic::*, types::*,
+    guided_list::*, hub::*, identities::*, jwt::*, logging::*, monitor::*, mount::*, recording::*,
+    response::*, store::*, tag::*, tags::*, topic::*, types::*,
 };
 use std::collections::BTreeMap;
 
@@ -59,9 +59,11 @@ fn structs_are_as_large_in_rust_as_in_c() {
         andon_mount,
         andon_mount_options,
         andon_participant,
+        andon_read_options,
         andon_route,
         andon_sample,
         andon_session,
+        andon_sqlite_options,
         andon_str,
         andon_stream,
         andon_subtask,

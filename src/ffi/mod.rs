@@ -43,11 +43,17 @@ mod monitor;
 mod mount;
 mod object;
 mod options;
+mod recording;
 mod request;
 mod response;
 mod server;
 mod sink;
 mod status;
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "sqlite-system")),
+    allow(dead_code, reason = "the header is the same in every build")
+)]
+mod store;
 mod tag;
 mod tags;
 mod telling;

@@ -14,6 +14,7 @@ use crate::{
     ground::{close::CloseCode, counters::Stats},
     host::{
         handle::Handle,
+        recordings::Recordings,
         server::{Server, Stopped},
     },
 };
@@ -38,6 +39,13 @@ pub struct andon_server {
 unsafe impl Object for andon_server {
     const MARK: u32 = u32::from_be_bytes(*b"serv");
     const NAME: &'static str = "andon_server";
+}
+
+impl andon_server {
+    /// What was recorded, if the store can be read.
+    pub(super) fn recordings(&self) -> Option<Recordings> {
+        self.server.recordings()
+    }
 }
 
 /// How a server stopped: one of `ANDON_STOPPED_*`.

@@ -15,6 +15,8 @@ pub const ANDON_STATUS_NO_EVENT: andon_status = 1;
 pub const ANDON_STATUS_ENDED: andon_status = 2;
 /// Outcome: there is nothing of this name.
 pub const ANDON_STATUS_NOT_FOUND: andon_status = 3;
+/// Outcome: a callback of the host's said to stop.
+pub const ANDON_STATUS_CANCELLED: andon_status = 4;
 
 /// Caller: something that is needed is NULL.
 pub const ANDON_STATUS_NULL_ARGUMENT: andon_status = 10;
@@ -62,7 +64,7 @@ pub const ANDON_STATUS_BAD_SESSION: andon_status = 39;
 
 /// Machine: the address cannot be listened on.
 pub const ANDON_STATUS_CANNOT_LISTEN: andon_status = 40;
-/// Machine: the store cannot be read.
+/// Machine: the store cannot be opened, read or written, see the message.
 pub const ANDON_STATUS_BAD_STORE: andon_status = 41;
 /// Machine: the system refused a thread or a descriptor.
 pub const ANDON_STATUS_SYSTEM: andon_status = 42;
@@ -91,6 +93,27 @@ pub const ANDON_STATUS_TEXT_TOO_LONG: andon_status = 65;
 /// Tag write: more than 128 writes in one update.
 pub const ANDON_STATUS_TOO_MANY_WRITES: andon_status = 66;
 
+/// Store: the directory of the file does not exist.
+pub const ANDON_STATUS_STORE_NO_DIRECTORY: andon_status = 70;
+/// Store: this process may not write the file, or new files beside it.
+pub const ANDON_STATUS_STORE_DENIED: andon_status = 71;
+/// Store: the path leads to something else than a file.
+pub const ANDON_STATUS_STORE_NOT_A_FILE: andon_status = 72;
+/// Store: another server records into the file.
+pub const ANDON_STATUS_STORE_IN_USE: andon_status = 73;
+/// Store: another program keeps the file locked.
+pub const ANDON_STATUS_STORE_LOCKED: andon_status = 74;
+/// Store: the file is no SQLite database.
+pub const ANDON_STATUS_STORE_NOT_A_DATABASE: andon_status = 75;
+/// Store: the file's tables are not those of a recording.
+pub const ANDON_STATUS_STORE_NOT_A_RECORDING: andon_status = 76;
+/// Store: the file is damaged.
+pub const ANDON_STATUS_STORE_CORRUPT: andon_status = 77;
+/// Store: the file was written by a newer version of this library.
+pub const ANDON_STATUS_STORE_NEWER: andon_status = 78;
+/// Store: there is no room on the file's disk.
+pub const ANDON_STATUS_STORE_DISK_FULL: andon_status = 79;
+
 /// Library: a fault in the library itself, contained.
 pub const ANDON_STATUS_PANIC: andon_status = 90;
 
@@ -108,6 +131,7 @@ fn text(status: andon_status) -> &'static CStr {
         ANDON_STATUS_NO_EVENT => c"no event is waiting",
         ANDON_STATUS_ENDED => c"the server has ended, and every event was read",
         ANDON_STATUS_NOT_FOUND => c"there is nothing of this name",
+        ANDON_STATUS_CANCELLED => c"a callback said to stop",
         ANDON_STATUS_NULL_ARGUMENT => c"something that is needed is NULL",
         ANDON_STATUS_BAD_HANDLE => c"the pointer is to no object of this kind",
         ANDON_STATUS_BAD_STRUCT_SIZE => c"a struct's size, or an option that this library does not know",
@@ -130,7 +154,7 @@ fn text(status: andon_status) -> &'static CStr {
         ANDON_STATUS_BAD_CREDENTIAL => c"a secret or a key that cannot be used",
         ANDON_STATUS_BAD_SESSION => c"a guided session that cannot be",
         ANDON_STATUS_CANNOT_LISTEN => c"the address cannot be listened on",
-        ANDON_STATUS_BAD_STORE => c"the store cannot be read",
+        ANDON_STATUS_BAD_STORE => c"the store cannot be opened, read or written",
         ANDON_STATUS_SYSTEM => c"the system refused a thread or a descriptor",
         ANDON_STATUS_FULL => c"the server's command queue is full",
         ANDON_STATUS_STOPPED => c"the server has stopped",
@@ -143,6 +167,16 @@ fn text(status: andon_status) -> &'static CStr {
         ANDON_STATUS_WRONG_KIND => c"the tag holds another kind of value",
         ANDON_STATUS_TEXT_TOO_LONG => c"the text is longer than a tag holds",
         ANDON_STATUS_TOO_MANY_WRITES => c"too many writes in one update",
+        ANDON_STATUS_STORE_NO_DIRECTORY => c"the directory of the file does not exist",
+        ANDON_STATUS_STORE_DENIED => c"this process may not write the file, or new files beside it",
+        ANDON_STATUS_STORE_NOT_A_FILE => c"the path leads to something else than a file",
+        ANDON_STATUS_STORE_IN_USE => c"another server records into the file",
+        ANDON_STATUS_STORE_LOCKED => c"another program keeps the file locked",
+        ANDON_STATUS_STORE_NOT_A_DATABASE => c"the file is no SQLite database",
+        ANDON_STATUS_STORE_NOT_A_RECORDING => c"the file's tables are not those of a recording",
+        ANDON_STATUS_STORE_CORRUPT => c"the file is damaged",
+        ANDON_STATUS_STORE_NEWER => c"the file was written by a newer version of this library",
+        ANDON_STATUS_STORE_DISK_FULL => c"there is no room on the file's disk",
         ANDON_STATUS_PANIC => c"a fault in the library itself",
         _ => c"no status of this library",
     }

@@ -95,7 +95,7 @@ impl Recordings {
     pub fn sessions(&self, filter: SessionFilter) -> Recorded<SessionRow> {
         let (recordings, mut after) = (self.clone(), None);
         Recorded::new(move || {
-            let page = recordings.wait(|then| recordings.sessions_then(&filter, after.as_ref(), then))?;
+            let page = recordings.sessions_page(&filter, after.as_ref())?;
             after = page.last().map(SessionRow::position).or(after.take());
             Ok(page)
         })
@@ -105,7 +105,7 @@ impl Recordings {
     pub fn samples(&self, session: &str, after_seq: u64) -> Recorded<DeviceSample> {
         let (recordings, session, mut after) = (self.clone(), session.to_owned(), after_seq);
         Recorded::new(move || {
-            let page = recordings.wait(|then| recordings.samples_then(&session, after, then))?;
+            let page = recordings.samples_page(&session, after)?;
             after = page.last().and_then(|sample| sample.place.as_ref()).map_or(after, |(_, seq)| *seq);
             Ok(page)
         })
@@ -162,6 +162,20 @@ impl Recordings {
     ) -> Result<(), ReadError> {
         let query = query.clone();
         self.ask(move |reader| reader.page(&query, after), then)
+    }
+
+    /// A page of device sessions, as [`sessions_then`](Self::sessions_then) gives it; waits for it.
+    pub(crate) fn sessions_page(
+        &self,
+        filter: &SessionFilter,
+        after: Option<&SessionPosition>,
+    ) -> Result<Vec<SessionRow>, ReadError> {
+        self.wait(|then| self.sessions_then(filter, after, then))
+    }
+
+    /// A page of a device session's samples, as [`samples_then`](Self::samples_then) gives it; waits for it.
+    pub(crate) fn samples_page(&self, session: &str, after_seq: u64) -> Result<Vec<DeviceSample>, ReadError> {
+        self.wait(|then| self.samples_then(session, after_seq, then))
     }
 
     fn ask<T>(
