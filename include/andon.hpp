@@ -40,6 +40,7 @@ enum class Status : andon_status {
     NoEvent = 1,
     Ended = 2,
     NotFound = 3,
+    Cancelled = 4,
     NullArgument = 10,
     BadHandle = 11,
     BadStructSize = 12,
@@ -59,12 +60,15 @@ enum class Status : andon_status {
     BadTag = 35,
     BadTopic = 36,
     BadHeader = 37,
+    BadCredential = 38,
+    BadSession = 39,
     CannotListen = 40,
     BadStore = 41,
     System = 42,
     Full = 50,
     Stopped = 51,
     Refused = 52,
+    TimedOut = 53,
     Busy = 60,
     UnknownEquipment = 61,
     UnknownTag = 62,
@@ -72,6 +76,16 @@ enum class Status : andon_status {
     WrongKind = 64,
     TextTooLong = 65,
     TooManyWrites = 66,
+    StoreNoDirectory = 70,
+    StoreDenied = 71,
+    StoreNotAFile = 72,
+    StoreInUse = 73,
+    StoreLocked = 74,
+    StoreNotADatabase = 75,
+    StoreNotARecording = 76,
+    StoreCorrupt = 77,
+    StoreNewer = 78,
+    StoreDiskFull = 79,
     Panic = 90,
 };
 
@@ -79,6 +93,7 @@ static_assert(andon_status(Status::Ok) == ANDON_STATUS_OK, "pinned");
 static_assert(andon_status(Status::NoEvent) == ANDON_STATUS_NO_EVENT, "pinned");
 static_assert(andon_status(Status::Ended) == ANDON_STATUS_ENDED, "pinned");
 static_assert(andon_status(Status::NotFound) == ANDON_STATUS_NOT_FOUND, "pinned");
+static_assert(andon_status(Status::Cancelled) == ANDON_STATUS_CANCELLED, "pinned");
 static_assert(andon_status(Status::NullArgument) == ANDON_STATUS_NULL_ARGUMENT, "pinned");
 static_assert(andon_status(Status::BadHandle) == ANDON_STATUS_BAD_HANDLE, "pinned");
 static_assert(andon_status(Status::BadStructSize) == ANDON_STATUS_BAD_STRUCT_SIZE, "pinned");
@@ -98,12 +113,15 @@ static_assert(andon_status(Status::BadEquipment) == ANDON_STATUS_BAD_EQUIPMENT, 
 static_assert(andon_status(Status::BadTag) == ANDON_STATUS_BAD_TAG, "pinned");
 static_assert(andon_status(Status::BadTopic) == ANDON_STATUS_BAD_TOPIC, "pinned");
 static_assert(andon_status(Status::BadHeader) == ANDON_STATUS_BAD_HEADER, "pinned");
+static_assert(andon_status(Status::BadCredential) == ANDON_STATUS_BAD_CREDENTIAL, "pinned");
+static_assert(andon_status(Status::BadSession) == ANDON_STATUS_BAD_SESSION, "pinned");
 static_assert(andon_status(Status::CannotListen) == ANDON_STATUS_CANNOT_LISTEN, "pinned");
 static_assert(andon_status(Status::BadStore) == ANDON_STATUS_BAD_STORE, "pinned");
 static_assert(andon_status(Status::System) == ANDON_STATUS_SYSTEM, "pinned");
 static_assert(andon_status(Status::Full) == ANDON_STATUS_FULL, "pinned");
 static_assert(andon_status(Status::Stopped) == ANDON_STATUS_STOPPED, "pinned");
 static_assert(andon_status(Status::Refused) == ANDON_STATUS_REFUSED, "pinned");
+static_assert(andon_status(Status::TimedOut) == ANDON_STATUS_TIMED_OUT, "pinned");
 static_assert(andon_status(Status::Busy) == ANDON_STATUS_BUSY, "pinned");
 static_assert(andon_status(Status::UnknownEquipment) == ANDON_STATUS_UNKNOWN_EQUIPMENT, "pinned");
 static_assert(andon_status(Status::UnknownTag) == ANDON_STATUS_UNKNOWN_TAG, "pinned");
@@ -111,6 +129,16 @@ static_assert(andon_status(Status::OtherEquipment) == ANDON_STATUS_OTHER_EQUIPME
 static_assert(andon_status(Status::WrongKind) == ANDON_STATUS_WRONG_KIND, "pinned");
 static_assert(andon_status(Status::TextTooLong) == ANDON_STATUS_TEXT_TOO_LONG, "pinned");
 static_assert(andon_status(Status::TooManyWrites) == ANDON_STATUS_TOO_MANY_WRITES, "pinned");
+static_assert(andon_status(Status::StoreNoDirectory) == ANDON_STATUS_STORE_NO_DIRECTORY, "pinned");
+static_assert(andon_status(Status::StoreDenied) == ANDON_STATUS_STORE_DENIED, "pinned");
+static_assert(andon_status(Status::StoreNotAFile) == ANDON_STATUS_STORE_NOT_A_FILE, "pinned");
+static_assert(andon_status(Status::StoreInUse) == ANDON_STATUS_STORE_IN_USE, "pinned");
+static_assert(andon_status(Status::StoreLocked) == ANDON_STATUS_STORE_LOCKED, "pinned");
+static_assert(andon_status(Status::StoreNotADatabase) == ANDON_STATUS_STORE_NOT_A_DATABASE, "pinned");
+static_assert(andon_status(Status::StoreNotARecording) == ANDON_STATUS_STORE_NOT_A_RECORDING, "pinned");
+static_assert(andon_status(Status::StoreCorrupt) == ANDON_STATUS_STORE_CORRUPT, "pinned");
+static_assert(andon_status(Status::StoreNewer) == ANDON_STATUS_STORE_NEWER, "pinned");
+static_assert(andon_status(Status::StoreDiskFull) == ANDON_STATUS_STORE_DISK_FULL, "pinned");
 static_assert(andon_status(Status::Panic) == ANDON_STATUS_PANIC, "pinned");
 
 /** What a tag holds. */
@@ -135,6 +163,54 @@ static_assert(andon_encoding(Encoding::Utf8) == ANDON_ENCODING_UTF8 && andon_enc
 enum class HowStopped : andon_stopped { Clean = 0, Forced = 1, Abandoned = 2, Requested = 3 };
 static_assert(andon_stopped(HowStopped::Clean) == ANDON_STOPPED_CLEAN && andon_stopped(HowStopped::Forced) == ANDON_STOPPED_FORCED, "pinned");
 static_assert(andon_stopped(HowStopped::Abandoned) == ANDON_STOPPED_ABANDONED && andon_stopped(HowStopped::Requested) == ANDON_STOPPED_REQUESTED, "pinned");
+
+/** How a device's session is, or how it ended. */
+enum class SessionStatus : andon_session_status { Active = 1, Completed = 2, AutoEnded = 3, Disconnected = 4, Timeout = 5, Stopped = 6, EndedByHost = 7, Interrupted = 8 };
+static_assert(andon_session_status(SessionStatus::Active) == ANDON_SESSION_ACTIVE, "pinned");
+static_assert(andon_session_status(SessionStatus::Completed) == ANDON_SESSION_COMPLETED, "pinned");
+static_assert(andon_session_status(SessionStatus::AutoEnded) == ANDON_SESSION_AUTO_ENDED, "pinned");
+static_assert(andon_session_status(SessionStatus::Disconnected) == ANDON_SESSION_DISCONNECTED, "pinned");
+static_assert(andon_session_status(SessionStatus::Timeout) == ANDON_SESSION_TIMEOUT, "pinned");
+static_assert(andon_session_status(SessionStatus::Stopped) == ANDON_SESSION_STOPPED, "pinned");
+static_assert(andon_session_status(SessionStatus::EndedByHost) == ANDON_SESSION_ENDED_BY_HOST, "pinned");
+static_assert(andon_session_status(SessionStatus::Interrupted) == ANDON_SESSION_INTERRUPTED, "pinned");
+
+/** What a person is in a guided session. */
+enum class Role : andon_role { Student = 1, Instructor = 2 };
+static_assert(andon_role(Role::Student) == ANDON_ROLE_STUDENT, "pinned");
+static_assert(andon_role(Role::Instructor) == ANDON_ROLE_INSTRUCTOR, "pinned");
+
+/** What is done with a guided session. */
+enum class StepAction : andon_step_action { Start = 1, Pause = 2, Resume = 3, End = 4 };
+static_assert(andon_step_action(StepAction::Start) == ANDON_STEP_START, "pinned");
+static_assert(andon_step_action(StepAction::Pause) == ANDON_STEP_PAUSE, "pinned");
+static_assert(andon_step_action(StepAction::Resume) == ANDON_STEP_RESUME, "pinned");
+static_assert(andon_step_action(StepAction::End) == ANDON_STEP_END, "pinned");
+
+/** How a guided session is. */
+enum class GuidedStatus : andon_guided_status { InProgress = 1, Paused = 2, Ended = 3 };
+static_assert(andon_guided_status(GuidedStatus::InProgress) == ANDON_GUIDED_IN_PROGRESS, "pinned");
+static_assert(andon_guided_status(GuidedStatus::Paused) == ANDON_GUIDED_PAUSED, "pinned");
+static_assert(andon_guided_status(GuidedStatus::Ended) == ANDON_GUIDED_ENDED, "pinned");
+
+/** How a participant of a guided session is. */
+enum class ParticipantStatus : andon_participant_status { Waiting = 1, Active = 2, Completed = 3, Disconnected = 4 };
+static_assert(andon_participant_status(ParticipantStatus::Waiting) == ANDON_PARTICIPANT_WAITING, "pinned");
+static_assert(andon_participant_status(ParticipantStatus::Active) == ANDON_PARTICIPANT_ACTIVE, "pinned");
+static_assert(andon_participant_status(ParticipantStatus::Completed) == ANDON_PARTICIPANT_COMPLETED, "pinned");
+static_assert(andon_participant_status(ParticipantStatus::Disconnected) == ANDON_PARTICIPANT_DISCONNECTED, "pinned");
+
+/** How samples are exported. */
+enum class ExportFormat : andon_export_format { JsonLines = 1, Csv = 2 };
+static_assert(andon_export_format(ExportFormat::JsonLines) == ANDON_EXPORT_JSON_LINES, "pinned");
+static_assert(andon_export_format(ExportFormat::Csv) == ANDON_EXPORT_CSV, "pinned");
+
+/** How a token is signed. */
+enum class JwtAlgorithm : andon_jwt_algorithm { Hs256 = 1, Rs256 = 2, Es256 = 3, EdDSA = 4 };
+static_assert(andon_jwt_algorithm(JwtAlgorithm::Hs256) == ANDON_JWT_HS256, "pinned");
+static_assert(andon_jwt_algorithm(JwtAlgorithm::Rs256) == ANDON_JWT_RS256, "pinned");
+static_assert(andon_jwt_algorithm(JwtAlgorithm::Es256) == ANDON_JWT_ES256, "pinned");
+static_assert(andon_jwt_algorithm(JwtAlgorithm::EdDSA) == ANDON_JWT_EDDSA, "pinned");
 
 /** A failure: its number, and what it was about. */
 struct Failure {
@@ -391,11 +467,25 @@ using Staleness = andon_event_staleness;
 using MountRetired = andon_event_retired;
 using StoreState = andon_event_store;
 using Refused = andon_event_refused;
+using DeviceRegistered = andon_event_registered;
+/** A device's session has begun. */
+struct SessionCreated : andon_event_session {};
+/** A device's session has ended. */
+struct SessionEnded : andon_event_session {};
+using SampleArrived = andon_event_sample;
+using GuidedJoined = andon_event_joined;
+using GuidedLeft = andon_event_left;
+using StepCompleted = andon_event_step_completed;
+using GuidedProgress = andon_event_progress;
+using HelpRequested = andon_event_help;
+using GuidedControlled = andon_event_controlled;
 /** An event that this header has no words for. */
 struct Other {
     andon_event_kind kind;
 };
-using Told = std::variant<Other, Opened, Closed, Asked, ContractSaid, HubRefresh, Staleness, MountRetired, StoreState, Refused>;
+using Told = std::variant<Other, Opened, Closed, Asked, ContractSaid, HubRefresh, Staleness, MountRetired, StoreState, Refused, DeviceRegistered,
+                          SessionCreated, SampleArrived, SessionEnded, GuidedJoined, GuidedLeft, StepCompleted, GuidedProgress, HelpRequested,
+                          GuidedControlled>;
 
 /** A text of an event or a request. */
 [[nodiscard]] inline std::string_view view(andon_str text) noexcept {
@@ -431,6 +521,16 @@ public:
         case ANDON_EVENT_MOUNT_RETIRED: return raw_.data.retired;
         case ANDON_EVENT_STORE: return raw_.data.store;
         case ANDON_EVENT_REFUSED: return raw_.data.refused;
+        case ANDON_EVENT_DEVICE_REGISTERED: return raw_.data.registered;
+        case ANDON_EVENT_SESSION_CREATED: return SessionCreated{raw_.data.session};
+        case ANDON_EVENT_SAMPLE: return raw_.data.sample;
+        case ANDON_EVENT_SESSION_ENDED: return SessionEnded{raw_.data.session};
+        case ANDON_EVENT_GUIDED_JOINED: return raw_.data.joined;
+        case ANDON_EVENT_GUIDED_LEFT: return raw_.data.left;
+        case ANDON_EVENT_GUIDED_STEP_COMPLETED: return raw_.data.step_completed;
+        case ANDON_EVENT_GUIDED_PROGRESS: return raw_.data.progress;
+        case ANDON_EVENT_GUIDED_HELP_REQUESTED: return raw_.data.help;
+        case ANDON_EVENT_GUIDED_CONTROLLED: return raw_.data.controlled;
         default: return Other{raw_.kind};
         }
     }
@@ -472,6 +572,8 @@ public:
     [[nodiscard]] std::string_view path() const noexcept { return detail::view(andon_request_path(raw_)); }
     [[nodiscard]] std::string_view peer() const noexcept { return detail::view(andon_request_peer(raw_)); }
     [[nodiscard]] std::string_view subject() const noexcept { return detail::view(andon_request_subject(raw_)); }
+    [[nodiscard]] bool has_role(std::string_view role) const noexcept { return andon_request_has_role(raw_, detail::text(role)); }
+    [[nodiscard]] std::optional<std::string_view> claim(std::string_view name) const noexcept { return find(andon_request_claim, name); }
     [[nodiscard]] std::optional<std::string_view> param(std::string_view name) const noexcept { return find(andon_request_param, name); }
     [[nodiscard]] std::optional<std::string_view> query(std::string_view name) const noexcept { return find(andon_request_query, name); }
     [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const noexcept { return find(andon_request_header, name); }
@@ -507,6 +609,214 @@ public:
 
 private:
     andon_effects* raw_;
+};
+
+/** Who somebody is; the texts must live until the call that it is given to returns. */
+struct Identity {
+    std::string_view subject;
+    std::string_view name = {};
+    std::vector<std::string_view> roles = {};
+    std::vector<std::pair<std::string_view, std::string_view>> claims = {};
+    /** When it ends, in milliseconds since 1970; 0: never. */
+    std::int64_t expires_at_ms = 0;
+};
+
+namespace detail {
+
+[[nodiscard]] inline std::vector<andon_str> texts(const std::vector<std::string_view>& views) {
+    std::vector<andon_str> made;
+    for (std::string_view view : views) made.push_back(text(view));
+    return made;
+}
+
+/** Gives somebody to a call, as C describes them. */
+template <class F>
+[[nodiscard]] andon_status with(const Identity& who, F&& call) {
+    const std::vector<andon_str> roles = texts(who.roles);
+    std::vector<andon_claim> claims;
+    for (const auto& [name, value] : who.claims) claims.push_back({text(name), text(value)});
+    andon_identity given = ANDON_IDENTITY_INIT;
+    given.subject = text(who.subject);
+    given.name = text(who.name);
+    given.roles = roles.data();
+    given.roles_count = roles.size();
+    given.claims = claims.data();
+    given.claims_count = claims.size();
+    given.expires_at_ms = who.expires_at_ms;
+    return call(&given);
+}
+
+} // namespace detail
+
+/** A table of secrets that the host has given out; changes at any time. */
+class Identities {
+public:
+    [[nodiscard]] static Result<Identities> make() {
+        andon_identities* made = nullptr;
+        const andon_status status = andon_identities_new(&made);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return Identities(made);
+    }
+    [[nodiscard]] Result<void> insert(std::string_view secret, const Identity& who) const {
+        return Result<void>::of(detail::with(who, [&](const andon_identity* given) { return andon_identities_insert(raw_.get(), detail::text(secret), given); }));
+    }
+    /** Takes a secret away: false if there was none. Who is in stays in until Server::revoke. */
+    [[nodiscard]] bool remove(std::string_view secret) const noexcept { return andon_identities_remove(raw_.get(), detail::text(secret)) == ANDON_STATUS_OK; }
+    /** Takes all secrets of a subject away, and says how many there were. */
+    std::size_t remove_subject(std::string_view subject) const noexcept {
+        std::size_t removed = 0;
+        (void)andon_identities_remove_subject(raw_.get(), detail::text(subject), &removed);
+        return removed;
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        std::size_t count = 0;
+        (void)andon_identities_count(raw_.get(), &count);
+        return count;
+    }
+    [[nodiscard]] const andon_identities* raw() const noexcept { return raw_.get(); }
+
+private:
+    struct Free {
+        void operator()(andon_identities* identities) const noexcept { andon_identities_free(identities); }
+    };
+    explicit Identities(andon_identities* raw) noexcept : raw_(raw) {}
+    std::unique_ptr<andon_identities, Free> raw_;
+};
+
+/** How clients are known at a mount or a route, which copy it. */
+class Gate {
+public:
+    [[nodiscard]] static Result<Gate> of(const Identities& identities) {
+        return made([&](andon_gate** gate) { return andon_gate_new_identities(identities.raw(), gate); });
+    }
+    /** Asks the host about everybody. */
+    [[nodiscard]] static Result<Gate> asking() { return made(andon_gate_new_asking); }
+    /** Knows tokens, by the keys and rules of the options. */
+    [[nodiscard]] static Result<Gate> jwt(const andon_jwt_options& options) {
+        return made([&](andon_gate** gate) { return andon_gate_new_jwt(&options, gate); });
+    }
+    /** Also looks for this cookie; empty: "sessionid". */
+    [[nodiscard]] Result<void> cookie(std::string_view name = {}) { return Result<void>::of(andon_gate_cookie(raw_.get(), detail::text(name))); }
+    [[nodiscard]] Result<void> bearer() { return Result<void>::of(andon_gate_bearer(raw_.get())); }
+    [[nodiscard]] Result<void> query(std::string_view name) { return Result<void>::of(andon_gate_query(raw_.get(), detail::text(name))); }
+    [[nodiscard]] Result<void> subprotocol() { return Result<void>::of(andon_gate_subprotocol(raw_.get())); }
+    [[nodiscard]] Result<void> challenge(std::string_view challenge) { return Result<void>::of(andon_gate_challenge(raw_.get(), detail::text(challenge))); }
+    /** Leaves to `next` whom it does not know. */
+    [[nodiscard]] Result<void> or_else(const Gate& next) { return Result<void>::of(andon_gate_or(raw_.get(), next.raw())); }
+    /** Lets in who shows nothing. */
+    [[nodiscard]] Result<void> optional() { return Result<void>::of(andon_gate_optional(raw_.get())); }
+    [[nodiscard]] const andon_gate* raw() const noexcept { return raw_.get(); }
+
+private:
+    struct Free {
+        void operator()(andon_gate* gate) const noexcept { andon_gate_free(gate); }
+    };
+    template <class F>
+    [[nodiscard]] static Result<Gate> made(F&& make) {
+        andon_gate* gate = nullptr;
+        const andon_status status = make(&gate);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return Gate(gate);
+    }
+    explicit Gate(andon_gate* raw) noexcept : raw_(raw) {}
+    std::unique_ptr<andon_gate, Free> raw_;
+};
+
+/** Settings of a mount or a route; what is pointed to must live until the call that it is given to returns. */
+struct Door {
+    const Gate* gate = nullptr;
+    /** One of these roles is demanded. */
+    std::vector<std::string_view> roles = {};
+    bool same_origin = false;
+    bool any_origin = false;
+    /** Mounts: the host is asked about whom the gate does not know. */
+    bool asks = false;
+    /** Mounts: at most so many connections; 0: as many as the server. */
+    std::size_t connections = 0;
+};
+
+namespace detail {
+
+/** Gives a door to a call, as C describes that of a mount. */
+template <class F>
+[[nodiscard]] andon_status with(const Door& door, F&& call) {
+    const std::vector<andon_str> roles = texts(door.roles);
+    andon_mount_options given = ANDON_MOUNT_OPTIONS_INIT;
+    given.gate = door.gate ? door.gate->raw() : nullptr;
+    given.roles = roles.data();
+    given.roles_count = roles.size();
+    given.same_origin = door.same_origin;
+    given.any_origin = door.any_origin;
+    given.asks = door.asks;
+    given.connections = door.connections;
+    return call(&given);
+}
+
+} // namespace detail
+
+/** What a list or a page holds; it lives as long as the list, or until the next page. */
+template <class T>
+class View {
+public:
+    View(const T* items, std::size_t count) noexcept : items_(items), count_(count) {}
+    [[nodiscard]] const T* begin() const noexcept { return items_; }
+    [[nodiscard]] const T* end() const noexcept { return items_ + count_; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] const T& operator[](std::size_t at) const noexcept { return items_[at]; }
+
+private:
+    const T* items_;
+    std::size_t count_;
+};
+
+namespace detail {
+
+template <class List, class Item, andon_status (*Items)(const List*, const Item**, std::size_t*), void (*End)(List*)>
+class ListOf {
+public:
+    explicit ListOf(List* raw) noexcept : raw_(raw) {}
+    [[nodiscard]] View<Item> items() const noexcept {
+        const Item* items = nullptr;
+        std::size_t count = 0;
+        (void)Items(raw_.get(), &items, &count);
+        return {items, count};
+    }
+
+private:
+    struct Free {
+        void operator()(List* list) const noexcept { End(list); }
+    };
+    std::unique_ptr<List, Free> raw_;
+};
+
+} // namespace detail
+
+/** The device sessions that were under way. */
+using DeviceList = detail::ListOf<andon_device_list, andon_device, andon_device_list_items, andon_device_list_free>;
+/** How guided sessions were. */
+using GuidedList = detail::ListOf<andon_guided_list, andon_guided_info, andon_guided_list_items, andon_guided_list_free>;
+
+/** A place in what was recorded, from which it is read page by page; an empty page: there are no more. */
+class Cursor {
+public:
+    explicit Cursor(andon_cursor* raw) noexcept : raw_(raw) {}
+    [[nodiscard]] Result<View<andon_session>> sessions() const { return next<andon_session>(andon_cursor_next_sessions); }
+    [[nodiscard]] Result<View<andon_sample>> samples() const { return next<andon_sample>(andon_cursor_next_samples); }
+
+private:
+    struct Free {
+        void operator()(andon_cursor* cursor) const noexcept { andon_cursor_free(cursor); }
+    };
+    template <class T, class F>
+    [[nodiscard]] Result<View<T>> next(F function) const {
+        const T* items = nullptr;
+        std::size_t count = 0;
+        const andon_status status = function(raw_.get(), &items, &count);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return View<T>(items, count);
+    }
+    std::unique_ptr<andon_cursor, Free> raw_;
 };
 
 /** A contract of the host's own: override what it needs. All of it runs on the server's one thread and must not wait. */
@@ -549,8 +859,22 @@ public:
         options.period_ms = detail::millis(period);
         return Result<void>::of(andon_config_monitor(raw_.get(), detail::text(pattern), tags.raw(), &options, nullptr));
     }
+    /** Mounts device sessions; told by DeviceRegistered, SessionCreated, SampleArrived and SessionEnded. */
+    [[nodiscard]] Result<void> devices(std::string_view pattern, const andon_devices_options* options = nullptr, const Door& door = {}) {
+        return Result<void>::of(detail::with(door, [&](const andon_mount_options* mount) { return andon_config_devices(raw_.get(), detail::text(pattern), options, mount); }));
+    }
+    /** Mounts guided sessions, whose people the door's gate knows. */
+    [[nodiscard]] Result<void> guided(std::string_view pattern, const andon_guided_options& options, const Door& door) {
+        return Result<void>::of(detail::with(door, [&](const andon_mount_options* mount) { return andon_config_guided(raw_.get(), detail::text(pattern), &options, mount); }));
+    }
+    /** Records into a SQLite file, which is opened here. */
+    [[nodiscard]] Result<void> store_sqlite(std::string_view path, const andon_sqlite_options* options = nullptr) {
+        return Result<void>::of(andon_config_store_sqlite(raw_.get(), detail::text(path), options));
+    }
+    /** Keeps the newest records in memory. */
+    [[nodiscard]] Result<void> store_memory(std::size_t records) { return Result<void>::of(andon_config_store_memory(raw_.get(), records)); }
     /** Mounts a contract, which is the library's from then on. */
-    [[nodiscard]] Result<void> contract(std::string_view pattern, std::unique_ptr<Contract> contract) {
+    [[nodiscard]] Result<void> contract(std::string_view pattern, std::unique_ptr<Contract> contract, const Door& door = {}) {
         andon_contract callbacks = ANDON_CONTRACT_INIT;
         callbacks.context = contract.get();
         callbacks.start = [](void* it, andon_effects* fx, const andon_setup* setup) {
@@ -574,14 +898,21 @@ public:
         };
         callbacks.shutdown = [](void* it, andon_effects* fx) { detail::guarded([&] { self(it).shutdown(Effects(fx)); }); };
         callbacks.drop = [](void* it) { detail::guarded([&] { delete static_cast<Contract*>(it); }); };
-        const andon_status status = andon_config_contract(raw_.get(), detail::text(pattern), &callbacks, nullptr);
+        const andon_status status =
+            detail::with(door, [&](const andon_mount_options* mount) { return andon_config_contract(raw_.get(), detail::text(pattern), &callbacks, mount); });
         if (status == ANDON_STATUS_OK) (void)contract.release();
         return Result<void>::of(status);
     }
     /** Serves requests of one method to a path pattern. A route that throws leaves the request to time out with 503. */
-    [[nodiscard]] Result<void> route(std::string_view method, std::string_view pattern, Route route) {
+    [[nodiscard]] Result<void> route(std::string_view method, std::string_view pattern, Route route, const Door& door = {}) {
         auto owned = std::make_unique<Route>(std::move(route));
+        const std::vector<andon_str> roles = detail::texts(door.roles);
         andon_route callbacks = ANDON_ROUTE_INIT;
+        callbacks.gate = door.gate ? door.gate->raw() : nullptr;
+        callbacks.roles = roles.data();
+        callbacks.roles_count = roles.size();
+        callbacks.same_origin = door.same_origin;
+        callbacks.any_origin = door.any_origin;
         callbacks.context = owned.get();
         callbacks.handle = [](void* it, andon_conn conn, const andon_request* request, andon_bytes body) {
             andon_response* answer = nullptr;
@@ -679,8 +1010,81 @@ public:
     [[nodiscard]] Status let_in(andon_conn conn, std::string_view subject, std::string_view name = {}) const noexcept {
         return Status(andon_server_let_in(raw_.get(), conn, detail::text(subject), detail::text(name)));
     }
+    [[nodiscard]] Status let_in(andon_conn conn, const Identity& who) const {
+        return Status(detail::with(who, [&](const andon_identity* given) { return andon_server_let_in_as(raw_.get(), conn, given); }));
+    }
+    /** Closes whoever has this subject. */
+    [[nodiscard]] Status revoke(std::string_view subject) const noexcept { return Status(andon_server_revoke(raw_.get(), detail::text(subject))); }
     [[nodiscard]] Status refuse(andon_conn conn, Response response) const noexcept {
         return Status(andon_server_refuse(raw_.get(), conn, response.release()));
+    }
+    [[nodiscard]] Result<andon_mount> mount(std::string_view pattern) const {
+        andon_mount found{};
+        const andon_status status = andon_server_mount(raw_.get(), detail::text(pattern), &found);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return found;
+    }
+
+    /** Ends a device's session. */
+    [[nodiscard]] Status end_session(andon_mount mount, std::string_view session) const noexcept {
+        return Status(andon_devices_end_session(raw_.get(), mount, detail::text(session)));
+    }
+    /** The device sessions under way; waits for the loop. */
+    [[nodiscard]] Result<DeviceList> devices(andon_mount mount, std::chrono::milliseconds timeout) const {
+        andon_device_list* list = nullptr;
+        const andon_status status = andon_devices_sessions(raw_.get(), mount, detail::millis(timeout), &list);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return DeviceList(list);
+    }
+
+    [[nodiscard]] Result<void> guided_create(const andon_guided_session& session) const { return Result<void>::of(andon_guided_create(raw_.get(), &session)); }
+    [[nodiscard]] Status guided_start_step(std::string_view code, std::int64_t subtask, std::string_view message = {}) const noexcept {
+        return Status(andon_guided_start_step(raw_.get(), detail::text(code), subtask, detail::text(message)));
+    }
+    [[nodiscard]] Status guided_pause(std::string_view code) const noexcept { return Status(andon_guided_pause(raw_.get(), detail::text(code))); }
+    [[nodiscard]] Status guided_resume(std::string_view code) const noexcept { return Status(andon_guided_resume(raw_.get(), detail::text(code))); }
+    [[nodiscard]] Status guided_end(std::string_view code) const noexcept { return Status(andon_guided_end(raw_.get(), detail::text(code))); }
+    [[nodiscard]] Status guided_send(std::string_view code, std::int64_t user, std::string_view json) const noexcept {
+        return Status(andon_guided_send_to(raw_.get(), detail::text(code), user, detail::text(json)));
+    }
+    [[nodiscard]] Status guided_send(std::string_view code, Role role, std::string_view json) const noexcept {
+        return Status(andon_guided_send_to_role(raw_.get(), detail::text(code), andon_role(role), detail::text(json)));
+    }
+    /** How guided sessions are; waits for the loop. */
+    [[nodiscard]] Result<GuidedList> guided(std::chrono::milliseconds timeout) const {
+        andon_guided_list* list = nullptr;
+        const andon_status status = andon_guided_sessions(raw_.get(), detail::millis(timeout), &list);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return GuidedList(list);
+    }
+
+    /** Begins to read device sessions, newest first. */
+    [[nodiscard]] Result<Cursor> read_sessions(const andon_read_options* options = nullptr) const {
+        andon_cursor* cursor = nullptr;
+        const andon_status status = andon_server_read_sessions(raw_.get(), options, &cursor);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return Cursor(cursor);
+    }
+    /** Begins to read the samples of one device session, in order. */
+    [[nodiscard]] Result<Cursor> read_samples(std::string_view session, const andon_read_options* options = nullptr) const {
+        andon_cursor* cursor = nullptr;
+        const andon_status status = andon_server_read_samples(raw_.get(), detail::text(session), options, &cursor);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return Cursor(cursor);
+    }
+    /** Writes samples by `write`, which says whether to go on; one that throws says no. Gives the number of the last. */
+    [[nodiscard]] Result<std::uint64_t> export_samples(std::string_view session, ExportFormat format, const std::function<bool(std::string_view)>& write,
+                                                       std::uint64_t after_seq = 0) const {
+        std::uint64_t last = after_seq;
+        const auto pass_on = [](void* it, andon_bytes lines) {
+            bool goes_on = false;
+            detail::guarded([&] { goes_on = (*static_cast<const std::function<bool(std::string_view)>*>(it))(detail::view(lines)); });
+            return goes_on;
+        };
+        const andon_status status = andon_server_export(raw_.get(), detail::text(session), andon_export_format(format), after_seq, pass_on,
+                                                        const_cast<std::function<bool(std::string_view)>*>(&write), &last);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return last;
     }
     /** For what this class has no method for. */
     [[nodiscard]] andon_server* raw() const noexcept { return raw_.get(); }

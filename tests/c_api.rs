@@ -201,7 +201,9 @@ fn the_cpp_header_carries_a_host_with_exceptions_and_without() {
         return;
     }
     for flags in [SANITIZED.as_slice(), &["-fno-exceptions", "-fno-rtti"]] {
-        c::succeed(&mut Command::new(c::build("tests/c/wrapper.cpp", Link::Shared, flags)));
+        for program in ["tests/c/wrapper.cpp", "tests/c/sessions.cpp"] {
+            c::succeed(&mut Command::new(c::build(program, Link::Shared, flags)));
+        }
     }
 }
 
