@@ -1,0 +1,13 @@
+# The version is what the installed header says. Until 1.0 a minor version may change the interface.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../../../include/andon.h" _andon_lines REGEX "^#define ANDON_VERSION_(MAJOR|MINOR|PATCH) ")
+string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*PATCH ([0-9]+).*" "\\1.\\2.\\3" PACKAGE_VERSION "${_andon_lines}")
+string(REGEX MATCH "^0\\.[0-9]+|^[0-9]+" _andon_compatible "${PACKAGE_VERSION}")
+set(PACKAGE_VERSION_COMPATIBLE FALSE)
+if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
+    set(PACKAGE_VERSION_EXACT TRUE)
+    set(PACKAGE_VERSION_COMPATIBLE TRUE)
+elseif(PACKAGE_FIND_VERSION VERSION_LESS PACKAGE_VERSION AND "${PACKAGE_FIND_VERSION}." MATCHES "^${_andon_compatible}\\.")
+    set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+unset(_andon_lines)
+unset(_andon_compatible)
