@@ -466,7 +466,7 @@ mod tests {
             static RAN: AtomicBool = AtomicBool::new(false);
             // The last of these would be granted in part: one processor is there, the other is not.
             let first: usize = processors().split([',', '-']).next().unwrap().parse().unwrap();
-            for affinity in [vec![], vec![1_023], vec![1 << 40], vec![first, 1_023]] {
+            for affinity in [vec![], vec![1_023], vec![usize::MAX], vec![first, 1_023]] {
                 let listed = format!("{affinity:?}");
                 let settings = ThreadSettings { affinity: Some(affinity), ..named("astray") };
                 let error = spawn(settings, || RAN.store(true, SeqCst)).unwrap_err();

@@ -132,11 +132,11 @@ fn forty_million_texts_of_250_bytes() {
     let one = frame_in(FIN | TEXT, LengthForm::Medium, &text.as_bytes()[..250], [0; 4]);
     let mut buffer = one.repeat(1000);
     let mut receiver = Receiver::new();
-    let mut total = 0;
+    let mut total = 0_u64;
     for _ in 0..40_000 {
         let mut rest = buffer.as_mut_slice();
         while let Step::Item { item: Item::Message(message), consumed } = receiver.next(rest, &ROOMY) {
-            total += message.as_bytes().len();
+            total += message.as_bytes().len() as u64;
             rest = &mut rest[consumed..];
         }
     }
