@@ -1186,7 +1186,10 @@ typedef struct andon_event {
 #define ANDON_EVENT_SESSION_CREATED 12
 /** A sample of a device has arrived: `sample`. */
 #define ANDON_EVENT_SAMPLE 13
-/** A device's session has ended: `session`. Samples that were on their way may still come. */
+/**
+ * A device's session has ended: `session`. Samples that were on their way may still come, and what it
+ * recorded may not be committed yet.
+ */
 #define ANDON_EVENT_SESSION_ENDED 14
 /** Somebody has come to a guided session, by a first connection: `joined`. */
 #define ANDON_EVENT_GUIDED_JOINED 15

@@ -193,6 +193,35 @@ fn the_board_of_the_custom_contract_works() {
     assert!(child.wait().expect("it ends").success());
 }
 
+/// A device that shows its key collects data, which is in the file when the program ends.
+#[test]
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+fn the_sessions_of_the_example_are_recorded() {
+    if !c::has("cc") {
+        return;
+    }
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let file = folder.join("recording.db");
+    let (mut child, mut out, port) =
+        example("examples/sessions.c", &["127.0.0.1:0", file.to_str().expect("a path in UTF-8")]);
+    let mut device = Client::connect(([127, 0, 0, 1], port).into());
+    let head = support::upgrade_head("/ws/device", "Authorization: Bearer key-of-AMR_1\r\n");
+    assert_eq!(device.ask(&head).status, 101);
+    device.text("{\"type\":\"session_start\",\"deviceId\":\"AMR_1\"}");
+    device.take_text();
+    device.text("{\"type\":\"data\",\"v\":1.50}");
+    device.text("{\"type\":\"session_end\",\"deviceId\":\"AMR_1\"}");
+    assert!(device.take_text().contains("session_ended"));
+    drop(child.stdin.take());
+    let mut told = String::new();
+    out.read_to_string(&mut told).expect("it tells");
+    drop(device);
+    assert!(child.wait().expect("it ends").success());
+    assert!(told.contains("of AMR_1:") && told.contains("\"\"v\"\":1.50"), "{told}");
+    std::fs::remove_dir_all(folder).expect("it was made above");
+}
+
 // ---- C++ -----------------------------------------------------------------------------------------------
 
 #[test]

@@ -70,7 +70,7 @@ pub const ANDON_EVENT_DEVICE_REGISTERED: andon_event_kind = 11;
 pub const ANDON_EVENT_SESSION_CREATED: andon_event_kind = 12;
 /// A sample of a device has arrived: `sample`.
 pub const ANDON_EVENT_SAMPLE: andon_event_kind = 13;
-/// A device's session has ended: `session`. Samples that were on their way may still come.
+/// A device's session has ended: `session`. Samples that were on their way may still come, and what it recorded may not be committed yet.
 pub const ANDON_EVENT_SESSION_ENDED: andon_event_kind = 14;
 /// Somebody has come to a guided session, by a first connection: `joined`.
 pub const ANDON_EVENT_GUIDED_JOINED: andon_event_kind = 15;

@@ -2,9 +2,9 @@
 
 use super::{
     config::{andon_config, change},
-    fault::{Fault, not_found},
+    fault::{Fault, bad, not_found},
     guard::enter,
-    guided_event::{andon_role, role_of},
+    guided_event::{ANDON_ROLE_INSTRUCTOR, ANDON_ROLE_STUDENT, andon_role},
     mount::{andon_mount_options, mount_options},
     object::look,
     options::{self, Options},
@@ -18,7 +18,7 @@ use crate::{
             config::{GuidedSession, GuidedSessionsConfig},
             texts::GuidedTexts,
         },
-        store::guided::Subtask,
+        store::guided::{GuidedRole, Subtask},
     },
     host::guided::GuidedSessions,
 };
@@ -321,4 +321,12 @@ unsafe fn texts_of(given: &andon_guided_texts) -> Result<GuidedTexts, Fault> {
         }
     }
     Ok(made)
+}
+
+fn role_of(given: andon_role) -> Result<GuidedRole, Fault> {
+    match given {
+        ANDON_ROLE_STUDENT => Ok(GuidedRole::Student),
+        ANDON_ROLE_INSTRUCTOR => Ok(GuidedRole::Instructor),
+        _ => Err(bad(format!("{given} is no role: give ANDON_ROLE_STUDENT or ANDON_ROLE_INSTRUCTOR"))),
+    }
 }

@@ -1,9 +1,6 @@
 //! What guided sessions tell.
 
-use super::{
-    fault::{Fault, bad},
-    types::{andon_mount, andon_str},
-};
+use super::types::{andon_mount, andon_str};
 use crate::contracts::store::guided::{GuidedRole, StepAction};
 
 /// What a person is in a guided session: one of `ANDON_ROLE_*`.
@@ -132,14 +129,6 @@ pub(super) fn role(role: GuidedRole) -> andon_role {
     match role {
         GuidedRole::Student => ANDON_ROLE_STUDENT,
         GuidedRole::Instructor => ANDON_ROLE_INSTRUCTOR,
-    }
-}
-
-pub(super) fn role_of(given: andon_role) -> Result<GuidedRole, Fault> {
-    match given {
-        ANDON_ROLE_STUDENT => Ok(GuidedRole::Student),
-        ANDON_ROLE_INSTRUCTOR => Ok(GuidedRole::Instructor),
-        _ => Err(bad(format!("{given} is no role: give ANDON_ROLE_STUDENT or ANDON_ROLE_INSTRUCTOR"))),
     }
 }
 

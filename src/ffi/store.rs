@@ -122,3 +122,26 @@ mod sqlite {
         Err(Fault::new(ANDON_STATUS_NOT_SUPPORTED, why))
     }
 }
+
+#[cfg(all(test, not(any(feature = "sqlite", feature = "sqlite-system"))))]
+mod tests {
+    use super::*;
+    use crate::ffi::{
+        config::{andon_config_free, andon_config_new},
+        status::{ANDON_STATUS_NOT_SUPPORTED, ANDON_STATUS_OK},
+    };
+
+    #[test]
+    fn a_build_without_sqlite_says_so() {
+        let mut config = std::ptr::null_mut();
+        let path = andon_str { data: c"recording.db".as_ptr(), length: 12 };
+        // SAFETY: the configuration is made and freed here, and the path is static.
+        let said = unsafe {
+            assert_eq!(andon_config_new(&raw mut config), ANDON_STATUS_OK);
+            let said = andon_config_store_sqlite(config, path, std::ptr::null());
+            andon_config_free(config);
+            said
+        };
+        assert_eq!(said, ANDON_STATUS_NOT_SUPPORTED);
+    }
+}
