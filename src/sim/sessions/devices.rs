@@ -74,27 +74,23 @@ struct Owed {
 
 #[derive(Debug)]
 enum What {
-    Registered {
-        session: Option<String>,
-        stamp: Option<String>,
-    },
-    Created {
-        session: String,
-        stamp: Option<String>,
-    },
-    Starting {
-        row: SessionRow,
-        ticket: RecordTicket,
-        stamp: Option<String>,
-    },
+    Registered { session: Option<String>, stamp: Option<String> },
+    Created { session: String, stamp: Option<String> },
+    Starting { row: SessionRow, ticket: RecordTicket, stamp: Option<String> },
     NotStarted,
     AlreadyActive,
-    /// `own`: a session of this device.
-    Ended {
-        session: Option<String>,
-        stamp: Option<String>,
-        own: bool,
-    },
+    Ended { session: Option<String>, stamp: Option<String>, safe: Safe },
+}
+
+/// What must be in the store of a session whose client is told that it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Safe {
+    /// Nothing: it is another device's, nobody's, or an earlier engine's, whose sessions the store has brought to an end as it opened.
+    Nothing,
+    /// Its end. Nobody remembers any more which of its samples were refused, as its client was told then.
+    End,
+    /// Its end and all its samples.
+    All,
 }
 
 #[derive(Debug, Default)]
@@ -391,22 +387,26 @@ impl Devices {
         if ended.is_some() && ended == active {
             self.finish(name, SessionStatus::Completed, stamp.as_deref(), turn);
         }
-        // What it has forgotten, its end being safe, it answers as it answers what it has never known.
-        let of_it = |id: &String| {
-            self.sessions.get(id).is_some_and(|session| {
-                let remembered = self.devices[name].recent.contains(id) && self.is_in_time(id, turn.tick);
-                *session.row.device == *name && (remembered || ended == active)
-            })
+        let is_own = |id: &&String| {
+            self.sessions.get(*id).is_some_and(|session| *session.row.device == *name && !session.past_run)
         };
-        let own = ended.as_ref().is_some_and(of_it);
-        self.owe(name, conn, What::Ended { session: ended, stamp, own });
+        let safe = ended.as_ref().filter(is_own).map_or(Safe::Nothing, |id| {
+            let session = &self.sessions[id];
+            let remembered = self.devices[name].recent.contains(id) && self.is_in_time(id, turn.tick);
+            let is_whole = remembered || ended == active || !(session.refused || session.past);
+            if is_whole { Safe::All } else { Safe::End }
+        });
+        self.owe(name, conn, What::Ended { session: ended, stamp, safe });
         Ok(())
     }
 
     /// The device of a session that data may name, and whether that is still certain.
     fn owner(&self, id: &str, tick: Tick) -> Option<(String, bool)> {
         let knows = |device: &Device| {
-            device.active.as_deref() == Some(id) || device.provisional.as_deref() == Some(id)
+            let is_it = |owed: &Owed| matches!(&owed.what, What::Starting { row, .. } if *row.id == *id);
+            device.active.as_deref() == Some(id)
+                || device.provisional.as_deref() == Some(id)
+                || device.owed.iter().any(is_it)
         };
         let late = |device: &Device| device.recent.iter().any(|recent| recent == id);
         self.devices.iter().find_map(|(name, device)| {
@@ -599,7 +599,7 @@ impl Devices {
         }
         self.finish(&name, status, None, turn);
         if self.peers.get(&holder).is_some_and(|peer| peer.is_new) {
-            let what = What::Ended { session: Some(id.clone()), stamp: None, own: true };
+            let what = What::Ended { session: Some(id.clone()), stamp: None, safe: Safe::All };
             self.owe(&name, holder, what);
         }
     }
@@ -705,16 +705,16 @@ impl Devices {
         }
         let session = row.id.to_string();
         device.owed[at].what = What::Created { session: session.clone(), stamp };
-        let status = match (self.peers.contains_key(&to), self.stopping) {
-            (true, false) => {
-                self.begin(row, to, turn);
-                self.sessions.get_mut(&session).expect("it has begun").beginning = Some(Fate::Committed);
-                return;
+        if self.peers.contains_key(&to) {
+            self.begin(row, to, turn);
+            self.sessions.get_mut(&session).expect("it has begun").beginning = Some(Fate::Committed);
+            if self.stopping {
+                self.finish_and_tell(&session, SessionStatus::Stopped, turn);
             }
-            (_, true) => SessionStatus::Stopped,
-            (false, false) => SessionStatus::Disconnected,
-        };
+            return;
+        }
         // Nobody ever heard of it.
+        let status = SessionStatus::Disconnected;
         let row = SessionRow { status, ended_at: Some(turn.wall), ..row };
         self.add(row, to, turn.tick);
     }
@@ -839,9 +839,9 @@ impl Devices {
                 let refused = self.sessions.get(id).is_some_and(|session| session.refused);
                 refused && text.contains("has ended, but") && text.contains(id)
             }
-            What::Ended { session: due, stamp, own } => {
-                if *own && let Some(id) = due {
-                    self.check_acknowledged(id, tables)?;
+            What::Ended { session: due, stamp, safe } => {
+                if let Some(id) = due {
+                    self.check_acknowledged(id, *safe, tables)?;
                 }
                 kind == "session_ended" && session == due.as_deref() && same_stamp(stamp)
             }
@@ -849,14 +849,20 @@ impl Devices {
         if good { Ok(()) } else { fail(&format!("owed is {what:?}")) }
     }
 
-    /// A client is told that a session has ended: then the store has all of it, and its end.
-    fn check_acknowledged(&mut self, id: &str, tables: &Tables) -> Check {
+    /// A client is told that a session has ended.
+    fn check_acknowledged(&mut self, id: &str, safe: Safe, tables: &Tables) -> Check {
         if !self.has_store || !self.config.durable_ack {
             return Ok(());
         }
         let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
-        session.acknowledged = true;
-        session.check_kept(id, tables)
+        match safe {
+            Safe::Nothing => Ok(()),
+            Safe::End => session.check_end(id, tables),
+            Safe::All => {
+                session.acknowledged = true;
+                session.check_kept(id, tables)
+            }
+        }
     }
 
     // ---- at rest -------------------------------------------------------------------------------------
@@ -923,13 +929,18 @@ impl Devices {
 }
 
 impl Session {
-    /// The store has the session's end, and every sample that came before.
-    fn check_kept(&self, id: &str, tables: &Tables) -> Check {
+    fn check_end(&self, id: &str, tables: &Tables) -> Check {
         let row =
             tables.sessions.get(id).ok_or_else(|| format!("acknowledged, and not in the store: {self:?}"))?;
         if row.status != self.row.status || row.ended_at.is_none() {
             return Err(format!("acknowledged, and the store has {row:?} of {self:?}"));
         }
+        Ok(())
+    }
+
+    /// The store has the session's end, and every sample that came before.
+    fn check_kept(&self, id: &str, tables: &Tables) -> Check {
+        self.check_end(id, tables)?;
         let kept = tables.samples.get(id);
         for (index, sample) in self.samples[..self.at_end].iter().enumerate() {
             let there = kept.and_then(|kept| kept.get(&(index as u64 + 1)));

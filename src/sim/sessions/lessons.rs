@@ -44,7 +44,7 @@ pub(super) struct Plan {
 /// A reply that waits.
 #[derive(Debug)]
 struct Owed {
-    to: Option<ConnId>,
+    to: ConnId,
     what: What,
 }
 
@@ -59,7 +59,7 @@ struct Person {
     row: ParticipantRow,
     conns: BTreeSet<ConnId>,
     line: VecDeque<Owed>,
-    /// Steps of which it was never said what became of them, because the contract was gone.
+    /// Steps that were refused, or of which it was never said what became of them, because the contract was gone.
     unsettled: BTreeSet<i64>,
 }
 
@@ -179,7 +179,11 @@ impl Lessons {
         instructors: Vec<i64>,
         tables: &Tables,
     ) {
-        let theirs = tables.people.iter().filter(|((code, _), _)| **code == *row.code && self.has_store);
+        // Who was heard last before the session began took part in an earlier one of its code.
+        let is_one = |person: &ParticipantRow| {
+            person.code == row.code && person.last_active_at >= row.created_at && self.has_store
+        };
+        let theirs = tables.people.iter().filter(|(_, person)| is_one(person));
         let people = theirs.map(|((_, user), row)| (*user, Person::absent(row.clone())));
         let lesson =
             Lesson { steps, instructors, people: people.collect(), topics: [None; 2], row: row.clone() };
@@ -256,17 +260,12 @@ impl Lessons {
         let Some((code, user)) = self.peers.remove(&conn) else { return };
         let Some(person) = self.person(&code, user) else { return };
         person.conns.remove(&conn);
-        for owed in person.line.iter_mut().filter(|owed| owed.to == Some(conn)) {
-            owed.to = None;
-        }
-        person.line.retain(|owed| owed.to.is_some() || matches!(owed.what, What::Step { .. }));
         if person.conns.is_empty() {
             person.becomes(ParticipantStatus::Disconnected);
             let name = Arc::clone(&person.row.user_name);
-            if !self.stopping {
-                let text = format!(r#"{{"type":"participant_left","user_id":{user},"user_name":"{name}"}}"#);
-                self.due.say_to_all(&code, text);
-            }
+            // Also while the server stops: who is there yet is on its way out, and it does no harm.
+            let text = format!(r#"{{"type":"participant_left","user_id":{user},"user_name":"{name}"}}"#);
+            self.due.say_to_all(&code, text);
             self.due.events.push(GuidedEvent::Left { code: code.as_str().into(), user_id: user });
         }
         self.settle(&code, user);
@@ -279,6 +278,7 @@ impl Lessons {
     fn message(&mut self, conn: ConnId, text: &str, wall: Wall, said: &[Said]) -> Check {
         let (code, user) = self.peers.get(&conn).cloned().ok_or_else(|| format!("{conn} is not open"))?;
         let person = self.person(&code, user).ok_or("nobody speaks")?;
+        // The bound for all together is for more people than there are here.
         if person.line.len() >= GUIDED_REPLIES_MAX {
             return Ok(());
         }
@@ -288,7 +288,7 @@ impl Lessons {
             answer => {
                 let what = answer.unwrap_or_else(|| What::Said(ERROR.into()));
                 let person = self.person(&code, user).ok_or("nobody speaks")?;
-                person.line.push_back(Owed { to: Some(conn), what });
+                person.line.push_back(Owed { to: conn, what });
             }
         }
         self.settle(&code, user);
@@ -477,7 +477,7 @@ impl Lessons {
             lesson.row = fresh(code, wall);
             lesson.people.retain(|_, person| !person.conns.is_empty() || !person.line.is_empty());
             for person in lesson.people.values_mut() {
-                person.row.current_subtask = None;
+                (person.row.current_subtask, person.row.last_active_at) = (None, wall);
                 person.row.status = match person.conns.is_empty() {
                     true => ParticipantStatus::Disconnected,
                     false => ParticipantStatus::Waiting,
@@ -515,7 +515,11 @@ impl Lessons {
             let Some(Owed { to, what }) = person.line.pop_front_if(|_| !waits) else { return };
             let text = match what {
                 What::Said(text) => text,
-                What::Step { refused: true, .. } => ERROR.into(),
+                What::Step { id, refused: true, .. } => {
+                    // The row that it was to lead to may have been committed, and the power fail before that is put right.
+                    person.unsettled.insert(id);
+                    ERROR.into()
+                }
                 What::Step { id, last: completed, .. } => {
                     person.row.current_subtask = Some(id);
                     if completed {
@@ -535,7 +539,7 @@ impl Lessons {
                     )
                 }
             };
-            self.due.sends.extend(to.map(|to| (to, text)));
+            self.due.sends.push((to, text));
         }
     }
 
