@@ -414,7 +414,7 @@ impl Guided {
             let over = session.is_over();
             if over {
                 session.begin_anew(now);
-                self.clerk.forget_others(session);
+                self.clerk.begun_anew(session);
             }
             self.clerk.subtasks(fx, session);
             if over {

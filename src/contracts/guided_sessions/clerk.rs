@@ -233,9 +233,9 @@ impl Clerk {
         self.retry.get_or_insert(fx.now().tick + GUIDED_RETRY);
     }
 
-    /// Those who are not in the session any more are forgotten.
-    pub(super) fn forget_others(&mut self, session: &Session) {
-        self.shadow.keep_participants(session);
+    /// A session begins anew. Who is not in it any more is forgotten, and so is how the others were, also of those whose row waits to be recorded.
+    pub(super) fn begun_anew(&mut self, session: &Session) {
+        self.shadow.participants(session);
     }
 
     /// Records what is due, and tries again what was refused if it is time, or the store `works`.

@@ -52,10 +52,11 @@ impl SharedShadow {
         }
     }
 
-    /// All but these participants of a session are forgotten.
-    pub(super) fn keep_participants(&self, session: &Session) {
+    /// A session begins anew: its participants are those that it has now, as they are.
+    pub(super) fn participants(&self, session: &Session) {
         if let Some(shade) = self.lock().as_mut().and_then(|sessions| sessions.get_mut(&session.row.code)) {
-            shade.participants.retain(|user_id, _| session.participants.contains_key(user_id));
+            let people = session.participants.iter();
+            shade.participants = people.map(|(user_id, who)| (*user_id, who.row.clone())).collect();
         }
     }
 
