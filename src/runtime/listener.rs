@@ -167,7 +167,6 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::ground::limits::KEEPALIVE_AFTER;
 
     fn local() -> Listener {
         Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), BACKLOG).unwrap()
@@ -219,7 +218,7 @@ mod tests {
             "or a peer that vanishes without a word could hold its slot for ever"
         );
         #[cfg(target_os = "linux")]
-        assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
+        assert_eq!(options.tcp_keepalive_time().unwrap(), crate::ground::limits::KEEPALIVE_AFTER);
         assert_eq!(socket.source().read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
