@@ -221,6 +221,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             // It may have asked already, and is to be told.
             Phase::Head(_) if peer.partial.is_empty() && peer.readable => self.mark_ready(slot),
             Phase::Head(_) if peer.partial.is_empty() => match self.deadlines.queue_of(slot) {
+                // What the transport has to say by itself goes first; then it is looked at again, at the latest at its deadline.
+                Some(queue::CLOSE)
+                    if peer.transport.as_ref().is_some_and(|transport| transport.unsent() > 0) =>
+                {
+                    self.mark_dirty(slot);
+                }
                 // It has just been answered, and may not have read that yet.
                 Some(queue::CLOSE) if peer.refused.is_none() => self.linger(slot),
                 _ => self.drop_peer(slot, CloseCause::Shutdown),

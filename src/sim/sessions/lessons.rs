@@ -512,7 +512,10 @@ impl Lessons {
         let Some(person) = lesson.people.get_mut(&user) else { return };
         while let Some(owed) = person.line.front() {
             let waits = matches!(&owed.what, What::Step { tickets, .. } if !tickets.is_empty());
-            let Some(Owed { to, what }) = person.line.pop_front_if(|_| !waits) else { return };
+            if waits {
+                return;
+            }
+            let Some(Owed { to, what }) = person.line.pop_front() else { return };
             let text = match what {
                 What::Said(text) => text,
                 What::Step { id, refused: true, .. } => {
