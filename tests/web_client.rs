@@ -52,7 +52,7 @@ fn passes(mut command: Command) {
 
 #[test]
 fn the_client_keeps_its_rules() {
-    let check = ["-e", "process.exit(Number(process.versions.node.split('.')[0]) < 20)"];
+    let check = ["-e", "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)"];
     let Some(mut node) = tool("the_client_keeps_its_rules", "Node 20 or newer", &[&["node"]], &check) else {
         return;
     };
