@@ -62,11 +62,14 @@ pub struct Server {
 struct Ending {
     outcome: Option<Stopped>,
     ended: Receiver<Ended>,
-    /// Dropped when the reader is to end.
-    reading: Option<ReadsGuard>,
-    /// The loop's thread, then the recorder's and the reader's.
-    threads: Vec<(Receiver<()>, JoinHandle<()>)>,
+    /// The loop's thread, then the recorder's.
+    threads: Vec<Running>,
+    /// The reader's thread, and what is dropped when it is to end.
+    reading: Option<(ReadsGuard, Running)>,
 }
+
+/// A thread, and what is disconnected when it is through.
+type Running = (Receiver<()>, JoinHandle<()>);
 
 impl Config {
     /// Starts the server. When this returns, it listens.
@@ -133,9 +136,9 @@ impl Server {
                     let name = format!("{}-read", thread.name);
                     let affinity = thread.affinity.clone();
                     let settings = ThreadSettings { name, affinity, ..ThreadSettings::default() };
-                    threads.push(spawn(settings, "start the reader's thread", move || rx.run(reader))?);
+                    let running = spawn(settings, "start the reader's thread", move || rx.run(reader))?;
                     recordings = Some(Recordings::new(reads, Arc::clone(&board)));
-                    reading = Some(guard);
+                    reading = Some((guard, running));
                 }
                 Some(tx)
             }
@@ -189,7 +192,7 @@ impl Server {
             addresses,
             stop_timeout,
             loop_thread,
-            ending: Mutex::new(Ending { outcome: None, ended, reading, threads }),
+            ending: Mutex::new(Ending { outcome: None, ended, threads, reading }),
         })
     }
 
@@ -252,8 +255,7 @@ impl Server {
             Err(RecvTimeoutError::Timeout) => Stopped::Abandoned,
         };
         let mut abandoned = outcome == Stopped::Abandoned;
-        ending.reading = None;
-        for (gone, thread) in ending.threads.drain(..) {
+        let mut wait = |(gone, thread): Running| {
             // Its end of the channel is dropped when the thread is through with everything of ours.
             let back = !abandoned && gone.recv_timeout(WORKER_STOP_TIME) != Err(RecvTimeoutError::Timeout);
             if back {
@@ -263,6 +265,12 @@ impl Server {
                 abandoned = true;
                 std::mem::forget(thread);
             }
+        };
+        ending.threads.drain(..).for_each(&mut wait);
+        // Behind the recorder's: of two who close a recording at the same moment neither would know that it is the last, who tidies up.
+        if let Some((serving, reader)) = ending.reading.take() {
+            drop(serving);
+            wait(reader);
         }
         let outcome = if abandoned { Stopped::Abandoned } else { outcome };
         if abandoned {
@@ -287,7 +295,7 @@ fn spawn(
     settings: ThreadSettings,
     what: &'static str,
     body: impl FnOnce() + Send + 'static,
-) -> Result<(Receiver<()>, JoinHandle<()>), StartError> {
+) -> Result<Running, StartError> {
     let (through, gone) = crossbeam_channel::bounded(0);
     let body = move || {
         body();
