@@ -159,30 +159,42 @@ static inline void ws_text(int fd, const char *text) {
     ws_send(fd, 1, text, strlen(text));
 }
 
-/* Reads one frame into `data`, NUL-terminated, and gives its opcode; 0 at the end of the stream. */
+/*
+ * Reads one frame into `data`, NUL-terminated, and gives its opcode; 0 at the end of the stream. Pings are answered, as every client does: a
+ * program that is slow to read, on a machine with much to do, gets some.
+ */
 static inline int ws_read(int fd, char *data, size_t room) {
-    unsigned char header[8];
+    unsigned char header[10];
     size_t length;
-    if (!read_all(fd, header, 2)) return 0;
-    length = header[1] & 127;
-    if (length == 126) {
-        CHECK(read_all(fd, header + 2, 2));
-        length = (size_t)header[2] << 8 | header[3];
-    } else if (length == 127) {
-        CHECK(read_all(fd, header, 8));
-        length = (size_t)header[5] << 16 | (size_t)header[6] << 8 | header[7];
-    }
-    CHECK(length + 1 < room);
-    CHECK(read_all(fd, data, length));
-    data[length] = 0;
-    return header[0] == 0 ? 2 : header[0] & 15;
+    int opcode;
+    do {
+        if (!read_all(fd, header, 2)) return 0;
+        opcode = header[0] & 15;
+        length = header[1] & 127;
+        if (length == 126) {
+            CHECK(read_all(fd, header + 2, 2));
+            length = (size_t)header[2] << 8 | header[3];
+        } else if (length == 127) {
+            CHECK(read_all(fd, header, 8));
+            length = (size_t)header[7] << 16 | (size_t)header[8] << 8 | header[9];
+        }
+        CHECK(length + 1 < room);
+        CHECK(read_all(fd, data, length));
+        data[length] = 0;
+        if (opcode == 9) ws_send(fd, 10, data, length);
+    } while (opcode == 9);
+    return opcode == 0 ? 2 : opcode;
 }
 
 /* Reads texts until one contains this. */
 static inline void ws_until(int fd, const char *part) {
     static __thread char data[1 << 16];
     do {
-        CHECK(ws_read(fd, data, sizeof data) == 1);
+        int opcode = ws_read(fd, data, sizeof data);
+        if (opcode == 8)
+            fprintf(stderr, "closed, %d: %s\n", (unsigned char)data[0] << 8 | (unsigned char)data[1], data + 2);
+        if (opcode == 0) perror("the stream ended");
+        CHECK(opcode == 1);
     } while (!strstr(data, part));
 }
 

@@ -126,12 +126,16 @@ int main(void) {
     andon_config *config = config_new();
     andon_contract contract = ANDON_CONTRACT_INIT;
     andon_monitor_options monitor = ANDON_MONITOR_OPTIONS_INIT;
+    andon_limits limits = ANDON_LIMITS_INIT;
     andon_server *server;
     int watcher, holder;
 
     begin();
     tags = press(&equipment, tag);
     monitor.period_ms = 100;
+    /* The watcher does not read while the writes run, however long a busy machine takes for them. */
+    limits.ping_interval_ms = ANDON_FOREVER;
+    OK(andon_config_limits(config, &limits));
     contract.message = hold;
     OK(andon_config_contract(config, andon_text("/hold"), &contract, NULL));
     OK(andon_config_monitor(config, andon_text("/m"), tags, &monitor, NULL));
@@ -149,8 +153,10 @@ int main(void) {
     run(without_system_calls, 0);
     run(without_allocations, 1);
     run(plainly, 2);
+    /* Each round ends with another text: this one is what was written last. */
+    OK(andon_tag_set_text(tags, tag[3], andon_text("\xeb\x81\x9d")));
     __atomic_store_n(&may_go, 1, __ATOMIC_SEQ_CST);
-    ws_until(watcher, "\"recipe\":\"\xec\x86\x8d\"");
+    ws_until(watcher, "\"recipe\":\"\xeb\x81\x9d\"");
 
     andon_server_free(server);
     andon_tags_free(tags);
