@@ -3,9 +3,9 @@
 use crate::{
     engine::event::Event,
     runtime::{
+        channels::EventBytes,
         mailbox::Wake,
         outlet::{EventsReceiver, NoEvent},
-        reactor::EventBytes,
     },
 };
 use std::{fmt, sync::Arc, time::Duration};

@@ -12,11 +12,12 @@ use crate::{
     },
     hub::registry::TopicIds,
     runtime::{
+        channels::{Channels, EventBytes},
         latest::Latest,
         listener::{BACKLOG, Listener},
         mailbox::{Wake, mailbox},
         outlet::outlet,
-        reactor::{Board, Channels, Ended, EventBytes, Parts, Reactor, WAKER},
+        reactor::{Board, Ended, Parts, Reactor, WAKER},
         reader::{ReadsGuard, reads},
         recorder::recorder,
         thread::{self, ThreadSettings},

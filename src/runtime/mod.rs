@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod bell;
+pub(crate) mod channels;
 pub(crate) mod clock;
 pub(crate) mod descriptors;
 pub(crate) mod keyed;
