@@ -62,18 +62,36 @@ pub(super) fn interrupt(file: &mut Connection) -> rusqlite::Result<usize> {
 }
 
 fn insert(path: &Path, change: &Transaction<'_>, batch: &[Record]) -> Result<(), Fault> {
-    let mut samples = None;
+    let fault = |error| Fault::of_sqlite(path, &error);
+    let mut insert = None;
+    // Samples since the last record of another kind.
+    let mut samples = Vec::with_capacity(batch.len());
     for record in batch {
+        if let RecordBody::Device(DeviceRecord::Sample(sample)) = &record.body {
+            samples.push(&**sample);
+            continue;
+        }
+        insert_samples(change, &mut insert, &mut samples).map_err(fault)?;
         let inserted = match &record.body {
             RecordBody::Custom { stream, key, payload } => custom(change, record, stream, key, payload),
-            RecordBody::Device(DeviceRecord::Sample(sample)) => insert_sample(change, &mut samples, sample),
+            RecordBody::Device(DeviceRecord::Sample(_)) => Ok(()),
             RecordBody::Device(DeviceRecord::SessionStarted(row)) => session_started(change, row),
             RecordBody::Device(DeviceRecord::SessionEnded(row)) => session_ended(change, row),
             RecordBody::Guided(guided) => insert_guided(change, guided, record.at),
         };
-        inserted.map_err(|error| Fault::of_sqlite(path, &error))?;
+        inserted.map_err(fault)?;
     }
-    Ok(())
+    insert_samples(change, &mut insert, &mut samples).map_err(fault)
+}
+
+/// Session by session, so that the index is not entered anew for each sample: those of a hundred devices come in turn. Each session's stay in their order.
+fn insert_samples<'c>(
+    change: &'c Connection,
+    insert: &mut Option<CachedStatement<'c>>,
+    samples: &mut Vec<&DeviceSample>,
+) -> rusqlite::Result<()> {
+    samples.sort_by_key(|sample| sample.place.as_ref().map(|(session, _)| &**session));
+    samples.drain(..).try_for_each(|sample| insert_sample(change, insert, sample))
 }
 
 /// Text where it is text, so that people can read it; else bytes.
