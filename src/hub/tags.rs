@@ -2,6 +2,7 @@
 
 mod atomic;
 pub(crate) mod builder;
+mod copies;
 pub(crate) mod counts;
 pub(crate) mod equipment;
 pub(crate) mod error;
@@ -12,7 +13,6 @@ mod seen;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-mod triple;
 pub(crate) mod value;
 pub(crate) mod view;
 pub(crate) mod writer;

@@ -1,9 +1,25 @@
-//! The atomics of the three-copy protocol: loom's when it is being modelled.
+//! The atomics of the four-copy protocol: loom's when it is being modelled.
 
 #[cfg(loom)]
-pub(super) use loom::sync::atomic::{AtomicU32, Ordering};
+pub(super) use loom::sync::atomic::{AtomicU32, Ordering, fence};
 #[cfg(not(loom))]
-pub(super) use std::sync::atomic::{AtomicU32, Ordering};
+pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
+
+/// What was stored before this is seen by others before what is loaded behind it.
+#[inline(always)]
+pub(super) fn barrier() {
+    fence(Ordering::SeqCst);
+}
+
+/// The same, right behind an atomic exchange. On x86 every such instruction is a full barrier, so that the compiler alone has to be held back, and a
+/// second one, which would cost as much again, is saved.
+#[inline(always)]
+pub(super) fn barrier_behind_exchange() {
+    #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(loom), not(miri)))]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(any(target_arch = "x86", target_arch = "x86_64"), not(loom), not(miri))))]
+    barrier();
+}
 
 /// Tells a model who reads and who writes a copy, so that it finds accesses which nothing keeps apart. The words, being atomic, do not show them:
 /// it never lets a load see a store that comes later, and processors may. Elsewhere it is nothing.

@@ -1,10 +1,10 @@
 //! One equipment: what it is, and its words.
 
 use super::{
+    copies::{Claim, Copies},
     equipment::{Equipment, EquipmentStatus},
     error::TagWriteError,
     handle::{BUILT_IN, CONNECTION, Change, ERROR_TAG, FIRST_OWN, STATUS_TAG, TagWrite},
-    triple::{Claim, Triple},
     value::{Stored, TEXT_WORDS, TagKind, TagValue, store_wide},
 };
 use crate::ground::{
@@ -80,7 +80,7 @@ pub(super) struct OwnTag {
 
 #[derive(Debug)]
 pub(super) struct Record {
-    pub(super) triple: Triple,
+    pub(super) copies: Copies,
     pub(super) code: Arc<str>,
     pub(super) name: Box<str>,
     pub(super) stale: Option<Duration>,
@@ -92,7 +92,7 @@ impl Record {
     /// Equipment as described, without its tags: these are [added](Self::add), and there is room for them.
     pub(super) fn new(equipment: &Equipment, code: Arc<str>) -> Self {
         Self {
-            triple: Triple::new(words_of(equipment)),
+            copies: Copies::new(words_of(equipment)),
             code,
             name: equipment.name.as_str().into(),
             stale: equipment.stale.0,
@@ -102,8 +102,8 @@ impl Record {
 
     /// Bytes of a record that is described so, its reader's copy included and its names left aside.
     pub(super) fn bytes_for(equipment: &Equipment) -> usize {
-        let copies = Triple::bytes_for(words_of(equipment));
-        size_of::<Self>() + copies + copies / 3 + equipment.tags_max() * size_of::<OnceLock<OwnTag>>()
+        let copies = Copies::bytes_for(words_of(equipment));
+        size_of::<Self>() + copies + copies / 4 + equipment.tags_max() * size_of::<OnceLock<OwnTag>>()
     }
 
     pub(super) fn tags(&self) -> impl Iterator<Item = &OwnTag> {
@@ -149,8 +149,8 @@ impl Record {
         at: Option<Wall>,
         writes: &[TagWrite<'_>],
     ) -> Result<(), TagWriteError> {
-        let claim = self.triple.claim().ok_or(TagWriteError::Busy)?;
-        let filled = self.fill(&claim, equipment, at, writes);
+        let mut claim = self.copies.claim().ok_or(TagWriteError::Busy)?;
+        let filled = self.fill(&mut claim, equipment, at, writes);
         match filled {
             Ok(()) => claim.publish(),
             Err(_) => claim.count_refused(),
@@ -160,7 +160,7 @@ impl Record {
 
     fn fill(
         &self,
-        claim: &Claim<'_>,
+        claim: &mut Claim<'_>,
         equipment: EquipmentId,
         at: Option<Wall>,
         writes: &[TagWrite<'_>],
@@ -201,7 +201,7 @@ impl Record {
         Ok(())
     }
 
-    fn fill_own(&self, claim: &Claim<'_>, own: usize, value: TagValue<'_>) -> Result<(), TagWriteError> {
+    fn fill_own(&self, claim: &mut Claim<'_>, own: usize, value: TagValue<'_>) -> Result<(), TagWriteError> {
         let tag = self.tags.get(own).and_then(OnceLock::get).ok_or(TagWriteError::UnknownTag)?;
         if value.kind() != tag.kind {
             return Err(TagWriteError::WrongKind { expected: tag.kind, given: value.kind() });

@@ -1,8 +1,8 @@
 //! What the reader knows of one equipment.
 
 use super::{
+    copies::{Front, Tally},
     record::{HEAD_WORDS, Record, TIME},
-    triple::{Front, Tally},
     value::load_wide,
 };
 use crate::ground::time::{Now, Tick, Wall};
@@ -41,10 +41,10 @@ impl Seen {
     /// Equipment that the look of this number is the first to see.
     pub(super) fn new(record: Arc<Record>, now: Now, look: u64) -> Self {
         Self {
-            bytes: vec![0; record.triple.words() * 4].into(),
+            bytes: vec![0; record.copies.words() * 4].into(),
             tags: record.tags().count(),
             record,
-            front: Front::new(),
+            front: Front::default(),
             life: Life::Silent,
             since: now.tick,
             last_updated: None,
@@ -88,7 +88,7 @@ impl Seen {
     fn take(&mut self) -> Option<bool> {
         let mut words = self.bytes.as_chunks_mut::<4>().0.iter_mut().enumerate();
         let mut changed = false;
-        let taken = self.record.triple.take(&mut self.front, |new| {
+        let taken = self.record.copies.take(&mut self.front, |new| {
             if let Some((at, word)) = words.next() {
                 let new = new.to_le_bytes();
                 // When something was written is not what was written.
@@ -109,7 +109,7 @@ impl Seen {
 
     /// What was counted since the last time.
     pub(super) fn tallied(&mut self) -> Tally {
-        let now = self.record.triple.tally();
+        let now = self.record.copies.tally();
         let before = std::mem::replace(&mut self.tally, now);
         Tally {
             busy: now.busy.wrapping_sub(before.busy),

@@ -144,7 +144,7 @@ fn an_update_is_all_or_nothing() {
 fn a_second_writer_is_busy_and_the_first_goes_on() {
     let mut p = press(Stale::never());
     let record = p.tags.table.slot(0).unwrap().clone();
-    let claim = record.triple.claim().unwrap();
+    let claim = record.copies.claim().unwrap();
     assert_eq!(p.tags.set(p.count, 1), Err(TagWriteError::Busy));
     assert_eq!(p.tags.touch(p.id), Err(TagWriteError::Busy));
     assert_eq!(p.values()[1], None, "a reader is not held up by a claim");

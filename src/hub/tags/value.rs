@@ -1,6 +1,6 @@
 //! What a tag can hold, and how it lies in words.
 
-use super::triple::Claim;
+use super::copies::Claim;
 use crate::ground::limits::TAG_TEXT_BYTES_MAX;
 use std::fmt;
 
@@ -106,7 +106,7 @@ pub(super) enum Stored {
 
 impl TagValue<'_> {
     /// Stores the value at word `at`, where a tag of its kind lies.
-    pub(super) fn store(&self, claim: &Claim<'_>, at: usize) -> Stored {
+    pub(super) fn store(&self, claim: &mut Claim<'_>, at: usize) -> Stored {
         match *self {
             Self::Bool(value) => claim.store(at, 1 + u32::from(value)),
             Self::I64(value) => store_wide(claim, at, Some(value as u64)),
@@ -150,7 +150,7 @@ impl TagValue<'_> {
 }
 
 /// 64 bits behind a word that says whether there are any.
-pub(super) fn store_wide(claim: &Claim<'_>, at: usize, bits: Option<u64>) {
+pub(super) fn store_wide(claim: &mut Claim<'_>, at: usize, bits: Option<u64>) {
     let value = bits.unwrap_or(0);
     claim.store(at, u32::from(bits.is_some()));
     claim.store(at + 1, value as u32);
