@@ -104,6 +104,8 @@ pub use ground::{
     limits::Limits,
     time::{Now, Tick, Wall},
 };
+#[cfg(feature = "board")]
+pub use host::board::config::BoardConfig;
 #[cfg(feature = "contracts")]
 pub use host::device::{AskError, DeviceSessions};
 pub use host::{

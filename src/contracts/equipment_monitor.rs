@@ -108,6 +108,14 @@ impl EquipmentMonitor {
     }
 }
 
+#[cfg(feature = "board")]
+impl EquipmentMonitor {
+    /// Its period, and whether changes are sent as they are seen.
+    pub(crate) fn rhythm(&self) -> (Duration, bool) {
+        (self.settings.period, self.settings.on_change.is_some())
+    }
+}
+
 impl ContractFactory for EquipmentMonitor {
     fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract> {
         Box::new(Monitor::new(Arc::clone(&self.scan), self.settings.clone(), setup.effects()))

@@ -1,8 +1,13 @@
 //! Plain HTTP on the same port: routes.
 
 use crate::{
-    ground::{counters::Stats, id::ConnId, time::Now},
-    hub::identity::Identity,
+    ground::{
+        counters::Stats,
+        frame::Payload,
+        id::{ConnId, TopicId},
+        time::Now,
+    },
+    hub::{board::Board, identity::Identity},
     wire::{request::Request, response::Response},
 };
 
@@ -18,12 +23,38 @@ pub struct RouteContext<'a> {
     pub identity: &'a Identity,
     /// What the server has counted.
     pub stats: &'a Stats,
+    /// When the server started.
+    pub began: Now,
+    pub(crate) topics: Option<Topics<'a>>,
+}
+
+/// The topics, as a route sees them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Topics<'a> {
+    pub(crate) board: &'a Board,
+    /// Those of the host.
+    pub(crate) names: &'a [(String, TopicId)],
 }
 
 impl<'a> RouteContext<'a> {
     /// What surrounds a request in a test of a route.
     pub fn new(now: Now, conn: ConnId, identity: &'a Identity, stats: &'a Stats) -> Self {
-        Self { now, conn, identity, stats }
+        Self { now, conn, identity, stats, began: Now::default(), topics: None }
+    }
+
+    /// The topic of this name that the host declared in the builder.
+    pub fn topic(&self, name: &str) -> Option<TopicId> {
+        self.topics?.names.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
+    }
+
+    /// What a newcomer to this topic gets: its last message, the latest of every key, or nothing. `None`: the topic is no more, or only its contract can say.
+    pub fn newest(&self, topic: TopicId) -> Option<Vec<Payload>> {
+        self.topics?.board.newest(topic)
+    }
+
+    /// How many connections are subscribed to this topic; 0 when it is no more.
+    pub fn subscribers(&self, topic: TopicId) -> usize {
+        self.topics.map_or(0, |topics| topics.board.subscribers(topic))
     }
 }
 

@@ -8,14 +8,14 @@ use super::{
     peer::{Answer, Asked, Awaits, Pending, Phase},
     ports::Ports,
     queue,
-    settings::Door,
+    settings::{Door, Entrance},
     transport::Transport,
 };
 use crate::{
     contracts::{
         contract::Hello,
         gate::Verdict,
-        route::{Reply, RouteContext},
+        route::{Reply, RouteContext, Topics},
     },
     ground::{
         foreign::{self, Panicked},
@@ -138,7 +138,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 access::Foreign::Host => RefusalCause::Host,
                 access::Foreign::Origin => RefusalCause::Origin,
             };
-            self.count_refusal(cause, target.mount(), addr);
+            self.count_refusal(cause, self.mount_behind(&target), addr);
             self.answer_to(slot, head, asked, fault(403, foreign.message(), &[]));
             return;
         }
@@ -177,12 +177,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             None => match self.identify(&target, &request) {
                 Entry::As(identity) => identity,
                 Entry::Refused(response) => {
-                    self.count_refusal(RefusalCause::Gate, target.mount(), addr);
+                    self.count_refusal(RefusalCause::Gate, self.mount_behind(&target), addr);
                     self.answer_to(slot, head, asked, response);
                     return;
                 }
                 Entry::Ask => {
-                    self.ask(slot, bytes, target.mount(), &request);
+                    self.ask(slot, bytes, self.mount_behind(&target), &request);
                     return;
                 }
             },
@@ -195,7 +195,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             None
         };
         if let Some(why) = refused {
-            self.count_refusal(RefusalCause::Gate, target.mount(), addr);
+            self.count_refusal(RefusalCause::Gate, self.mount_behind(&target), addr);
             self.answer_to(slot, head, asked, fault(403, why, &[]));
             return;
         }
@@ -227,7 +227,19 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     fn door(&self, target: &Target) -> Option<&Door> {
         match target {
             Target::Mount(mount) => Some(&self.mounts[mount.index()].settings.door),
-            Target::Route(route) => Some(&self.routes[*route].door),
+            Target::Route(route) => Some(match &self.routes[*route].entrance {
+                Entrance::Own(door) => door,
+                Entrance::Mount(mount) => &self.mounts[mount.index()].settings.door,
+            }),
+            Target::Refused(_) => None,
+        }
+    }
+
+    /// The mount that is asked for, or to which the route belongs that is.
+    fn mount_behind(&self, target: &Target) -> Option<MountId> {
+        match target {
+            Target::Mount(mount) => Some(*mount),
+            Target::Route(route) => self.routes[*route].entrance.mount(),
             Target::Refused(_) => None,
         }
     }
@@ -246,11 +258,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let Some((place, params)) = self.router.find(&path) else {
             return refused(fault(404, "nothing is served at this path", &[]));
         };
-        let mount = place.mount.filter(|mount| self.mounts[mount.index()].contract.is_some());
-        if mount.is_none() && place.routes.is_empty() {
+        let serves = |mount: &MountId| self.mounts[mount.index()].contract.is_some();
+        let mount = place.mount.filter(serves);
+        let routes = place
+            .routes
+            .iter()
+            .filter(|(_, route)| self.routes[*route].entrance.mount().is_none_or(|m| serves(&m)));
+        if mount.is_none() && routes.clone().next().is_none() {
             return refused(fault(404, "what was served at this path has failed and is no longer", &[]));
         }
-        let route = |method: Method| place.routes.iter().find(|(m, _)| *m == method).map(|(_, route)| *route);
+        let route = |method: Method| routes.clone().find(|(m, _)| *m == method).map(|(_, route)| *route);
         if let Some(mount) = mount
             && (head.wants_upgrade || (route(Method::Get).is_none() && head.method == Some(Method::Get)))
         {
@@ -279,12 +296,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     /// Asks the target's gate, if it has one.
     fn identify(&mut self, target: &Target, request: &Request<'_>) -> Entry {
-        let gate = match target {
-            Target::Mount(mount) => self.mounts[mount.index()].settings.door.gate.as_deref_mut(),
-            Target::Route(route) => self.routes[*route].door.gate.as_deref_mut(),
-            Target::Refused(_) => None,
+        let door = match target {
+            Target::Mount(mount) => &mut self.mounts[mount.index()].settings.door,
+            Target::Route(route) => match &mut self.routes[*route].entrance {
+                Entrance::Own(door) => door,
+                Entrance::Mount(mount) => &mut self.mounts[mount.index()].settings.door,
+            },
+            Target::Refused(_) => return Entry::As(Identity::ANONYMOUS),
         };
-        let Some(gate) = gate else { return Entry::As(Identity::ANONYMOUS) };
+        let Some(gate) = door.gate.as_deref_mut() else { return Entry::As(Identity::ANONYMOUS) };
         let now = self.now;
         match foreign::call(|| gate.identify(now, request)) {
             Ok(Verdict::Allow(identity)) => Entry::As(identity),
@@ -389,7 +409,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// The mount that a parked request asks for.
     fn mount_asked(&self, pending: &Pending) -> Option<MountId> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        self.target(&head::parse(&pending.head, &mut headers).ok()?).0.mount()
+        self.mount_behind(&self.target(&head::parse(&pending.head, &mut headers).ok()?).0)
     }
 
     fn answer_pending(&mut self, slot: u32, pending: &Pending, response: Response, keep_alive: bool) {
@@ -400,6 +420,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 // Its body was read.
                 let response = self.open_to_pages(slot, &head, response);
                 self.answer(slot, asked, response);
+                if let Some(conn) = self.peers.at(slot).map(|peer| peer.id) {
+                    self.streams_to(conn, pending.identity.clone().unwrap_or(Identity::ANONYMOUS));
+                }
             } else {
                 self.answer_to(slot, &head, asked, response);
             }
@@ -490,12 +513,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.opened += 1;
         self.queue_first(slot, &answer);
         self.await_ping(slot);
-        if let Some(expires) = identity.expires() {
-            let left = expires.as_millis().saturating_sub(self.now.wall.as_millis()).max(0);
-            let at = self.now.tick + std::time::Duration::from_millis(left.unsigned_abs());
-            self.expiries.insert((at, conn));
-            self.expiry_of.insert(conn, at);
-        }
+        self.await_expiry(conn, &identity);
         let hello = Hello { request, identity: &identity, subprotocol: subprotocol.as_deref() };
         if self.settings_events.contains(EventMask::CONNECTIONS) {
             let client = Box::new(Client::of(&hello));
@@ -526,12 +544,20 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     ) {
         let Some(conn) = self.peers.at(slot).map(|peer| peer.id) else { return };
         self.gauge();
-        let context = RouteContext { now: self.now, conn, identity: &identity, stats: &self.stats };
+        let context = RouteContext {
+            now: self.now,
+            conn,
+            identity: &identity,
+            stats: &self.stats,
+            began: self.began,
+            topics: Some(Topics { board: &self.board, names: &self.host_topics }),
+        };
         let route = &mut self.routes[route].route;
         match foreign::call(|| route.handle(&context, request, body)) {
             Ok(Reply::Now(response)) => {
                 let response = cors::open_to_pages(&self.access, request, response);
                 self.answer(slot, asked, response);
+                self.streams_to(conn, identity);
             }
             Ok(Reply::Later) => {
                 if self.parked >= self.limits.parked {
@@ -553,6 +579,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 self.stats.contract_panics += 1;
                 self.answer(slot, asked, fault(500, "the server failed to answer", &[]));
             }
+        }
+    }
+
+    /// If the answer is streamed: it may take as long as a WebSocket, and like one lasts no longer than the identity that it was given to.
+    fn streams_to(&mut self, conn: ConnId, identity: Identity) {
+        let Some(peer) = self.peers.at_mut(conn.slot) else { return };
+        if peer.is_streamed_to() {
+            peer.identity = identity.clone();
+            self.await_expiry(conn, &identity);
         }
     }
 
@@ -709,6 +744,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             return;
         }
         if answer.keep_alive && !peer.ended {
+            let id = peer.id;
+            peer.identity = Identity::ANONYMOUS;
             peer.phase = Phase::Head(HeadScan::default());
             peer.unparsed = !peer.partial.is_empty();
             if self.stopping {
@@ -719,6 +756,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let due = self.now.tick + self.limits.keep_alive;
                 self.deadlines.set(queue::KEEP_ALIVE, slot, due);
             }
+            self.forget_expiry(id);
             self.mark_ready(slot);
         } else {
             self.linger(slot);

@@ -3,7 +3,7 @@
 use super::{
     Engine,
     event::{Event, EventMask, RefusalCause},
-    peer::{Awaits, Phase},
+    peer::{Awaits, Peer, Phase},
     ports::Ports,
     queue,
     transport::Transport,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ground::{
         close::{CloseCause, CloseCode, Closed},
-        id::MountId,
+        id::{ConnId, MountId},
         limits::LINGER_BYTES_MAX,
     },
     hub::identity::Identity,
@@ -20,7 +20,7 @@ use crate::{
         protocol::PeerClose,
     },
 };
-use std::mem;
+use std::{mem, time::Duration};
 
 impl<T: Transport, P: Ports> Engine<T, P> {
     /// An open WebSocket is over, as far as its contract and the host are concerned.
@@ -200,7 +200,31 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
-    pub(super) fn forget_expiry(&mut self, id: crate::ground::id::ConnId) {
+    /// Remembers when this connection's identity expires, if it does.
+    pub(super) fn await_expiry(&mut self, conn: ConnId, identity: &Identity) {
+        let Some(expires) = identity.expires() else { return };
+        let left = expires.as_millis().saturating_sub(self.now.wall.as_millis()).max(0);
+        let at = self.now.tick + Duration::from_millis(left.unsigned_abs());
+        self.expiries.insert((at, conn));
+        self.expiry_of.insert(conn, at);
+    }
+
+    /// An identity has expired.
+    pub(super) fn expired(&mut self, slot: u32) {
+        if self.peers.at(slot).is_some_and(Peer::is_streamed_to) {
+            self.cut_stream(slot, CloseCause::Expired);
+        } else {
+            self.close_open(slot, CloseCode::POLICY, "the identity has expired", CloseCause::Expired);
+        }
+    }
+
+    /// Cuts a streamed answer short: without its end, the client can tell that it is not whole.
+    fn cut_stream(&mut self, slot: u32, cause: CloseCause) {
+        self.stats.streams_aborted += 1;
+        self.drop_peer(slot, cause);
+    }
+
+    pub(super) fn forget_expiry(&mut self, id: ConnId) {
         if let Some(at) = self.expiry_of.remove(&id) {
             self.expiries.remove(&(at, id));
         }
@@ -260,6 +284,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             match &peer.phase {
                 Phase::Open(..) if of_it(&peer.identity) => {
                     self.close_open(slot, CloseCode::POLICY, "the identity is revoked", CloseCause::Revoked);
+                }
+                Phase::Answering(_) if peer.is_streamed_to() && of_it(&peer.identity) => {
+                    self.cut_stream(slot, CloseCause::Revoked);
                 }
                 Phase::Parked(pending) | Phase::Body(pending, _)
                     if pending.identity.as_ref().is_some_and(of_it) =>

@@ -46,7 +46,7 @@ use self::{
 use crate::{
     contracts::{effects::Effects, store::guided::SavedGuidedSession},
     ground::{
-        close::{CloseCause, CloseCode, Closed},
+        close::{CloseCause, Closed},
         counters::Stats,
         foreign,
         id::{ConnId, MountId, TopicId},
@@ -98,6 +98,8 @@ pub(crate) struct Engine<T, P> {
     ports: P,
     stats: Stats,
     now: Now,
+    /// When it was made.
+    began: Now,
     stopping: bool,
     /// While it stops: until when the last words of contracts that wait for the store are waited for.
     last_words: Option<Tick>,
@@ -171,6 +173,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             ports,
             stats: Stats::default(),
             now,
+            began: now,
             stopping: false,
             last_words: None,
             peers: Slots::new(limits.connections_max() + REFUSAL_SLOTS),
@@ -432,7 +435,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             && at <= self.now.tick
         {
             self.forget_expiry(id);
-            self.close_open(id.slot, CloseCode::POLICY, "the identity has expired", CloseCause::Expired);
+            self.expired(id.slot);
         }
         if self.last_words.is_some_and(|until| until <= self.now.tick) {
             self.last_words = None;

@@ -251,6 +251,11 @@ impl<T> Peer<T> {
         matches!(self.phase, Phase::Open(..))
     }
 
+    /// Whether an answer whose source has more to say is on its way.
+    pub(crate) fn is_streamed_to(&self) -> bool {
+        matches!(&self.phase, Phase::Answering(answer) if answer.stream.is_some())
+    }
+
     /// Whether a subscription's bytes are all that is owed, so that they can be written without looking for anything else.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {

@@ -10,7 +10,7 @@ use crate::{
     },
     ground::{
         foreign::Foreign,
-        id::{ConnId, TopicId},
+        id::{ConnId, MountId, TopicId},
         limits::{Limits, PANIC_WINDOW, PANICS_MAX},
         time::Tick,
     },
@@ -46,7 +46,24 @@ pub(crate) struct MountSettings {
 /// One route, as configured.
 pub(crate) struct RouteSettings {
     pub(crate) route: Foreign<dyn Route>,
-    pub(crate) door: Door,
+    pub(crate) entrance: Entrance,
+}
+
+/// Whose door a route stands behind.
+pub(crate) enum Entrance {
+    Own(Door),
+    /// That of this mount, to which the route belongs; once the mount is retired the route is gone as well.
+    Mount(MountId),
+}
+
+impl Entrance {
+    /// The mount that the route belongs to.
+    pub(crate) fn mount(&self) -> Option<MountId> {
+        match self {
+            Self::Own(_) => None,
+            Self::Mount(mount) => Some(*mount),
+        }
+    }
 }
 
 /// Who may come in at a mount or a route.

@@ -1,12 +1,21 @@
 //! The builder: everything a host may choose, checked once.
 
+#[cfg(feature = "board")]
+use super::board::{
+    self,
+    config::BoardConfig,
+    site::{self, Site},
+};
 use super::{
     config::Config,
     options::{MountOptions, RouteOptions},
+    route_plan::RoutePlan,
     server::Server,
 };
 #[cfg(feature = "contracts")]
 use super::{guided_plan::GuidedPlan, hub_plan::HubPlan};
+#[cfg(feature = "board")]
+use crate::contracts::equipment_monitor::EquipmentMonitor;
 #[cfg(feature = "contracts")]
 use crate::contracts::{
     device_sessions::{DeviceSessionsFactory, config::DeviceSessionsConfig},
@@ -23,7 +32,7 @@ use crate::{
     engine::{
         event::EventMask,
         router::Router,
-        settings::{MountSettings, RouteSettings, Settings},
+        settings::{Entrance, MountSettings, RouteSettings, Settings},
     },
     ground::{
         error::{ConfigError, StartError},
@@ -47,19 +56,14 @@ use crate::{
     },
 };
 use core::net::SocketAddr;
+#[cfg(feature = "board")]
+use std::any::Any;
 use std::{fmt, time::Duration};
 
 struct MountPlan {
     pattern: String,
     factory: Foreign<dyn ContractFactory>,
     options: MountOptions,
-}
-
-struct RoutePlan {
-    method: Method,
-    pattern: String,
-    route: Foreign<dyn Route>,
-    options: RouteOptions,
 }
 
 /// Collects what a server is to be. [`build`](Self::build) checks it and [`start`](Self::start) starts it; until then nothing happens,
@@ -78,6 +82,11 @@ pub struct Builder {
     /// Pattern and settings of each, to be checked; they are mounted already.
     #[cfg(feature = "contracts")]
     device_sessions: Vec<(MountId, String, DeviceSessionsConfig)>,
+    /// Those that are mounted.
+    #[cfg(feature = "board")]
+    monitors: Vec<(String, EquipmentMonitor)>,
+    #[cfg(feature = "board")]
+    board: Option<BoardConfig>,
     connections: Option<usize>,
     events: EventMask,
     store: Option<Foreign<dyn Store>>,
@@ -106,6 +115,10 @@ impl Default for Builder {
             guided: Vec::new(),
             #[cfg(feature = "contracts")]
             device_sessions: Vec::new(),
+            #[cfg(feature = "board")]
+            monitors: Vec::new(),
+            #[cfg(feature = "board")]
+            board: None,
             connections: None,
             events: EventMask::NONE,
             store: None,
@@ -150,11 +163,12 @@ impl Builder {
         options: MountOptions,
         factory: impl ContractFactory + 'static,
     ) -> Self {
-        self.mounts.push(MountPlan {
-            pattern: pattern.into(),
-            factory: Foreign::new(Box::new(factory)),
-            options,
-        });
+        let pattern = pattern.into();
+        #[cfg(feature = "board")]
+        if let Some(monitor) = (&factory as &dyn Any).downcast_ref::<EquipmentMonitor>() {
+            self.monitors.push((pattern.clone(), monitor.clone()));
+        }
+        self.mounts.push(MountPlan { pattern, factory: Foreign::new(Box::new(factory)), options });
         self
     }
 
@@ -185,6 +199,14 @@ impl Builder {
     ) -> Self {
         let (pattern, route) = (pattern.into(), Foreign::<dyn Route>::new(Box::new(route)));
         self.routes.push(RoutePlan { method, pattern, route, options });
+        self
+    }
+
+    /// Serves the board, a page at `/` that shows people how things are, and plain HTTP for programs: `/readyz`, `/metrics` and `/api`. `docs/http.md` says what each answers. Each
+    /// asks of its clients what the mount asks to which it belongs. A path of these that is a route's already does not build.
+    #[cfg(feature = "board")]
+    pub fn board(mut self, config: BoardConfig) -> Self {
+        self.board = Some(config);
         self
     }
 
@@ -351,6 +373,16 @@ impl Builder {
             let bad = |why| ConfigError::BadMount { pattern: pattern.clone(), why };
             config.check().map_err(bad)?;
         }
+        #[cfg(feature = "board")]
+        let site = Site {
+            monitors: std::mem::take(&mut self.monitors),
+            hub: hub.as_ref().map(|plan| site::Hub {
+                pattern: plan.pattern.clone(),
+                topics: plan.config.topics.iter().map(|topic| (topic.name.clone(), topic.class)).collect(),
+            }),
+            devices: self.device_sessions.iter().map(|(_, pattern, _)| pattern.clone()).collect(),
+            guided: guided.as_ref().map(|plan| plan.pattern.clone()),
+        };
         let limits = self.checked_limits()?;
         let addresses = parse_addresses(&self.listen)?;
         let topics = check_topics(&self.topics, &limits)?;
@@ -392,20 +424,28 @@ impl Builder {
         let mut plans = self.routes;
         let own = plans.iter().any(|plan| plan.pattern.trim_end_matches('/') == "/healthz");
         if self.healthz && !own {
-            plans.push(RoutePlan {
-                method: Method::Get,
-                pattern: "/healthz".into(),
-                route: Foreign::new(Box::new(healthz)),
-                options: RouteOptions::default(),
-            });
+            plans.push(RoutePlan::get("/healthz", RouteOptions::default(), healthz));
         }
+        #[cfg(feature = "board")]
+        let board = match self.board {
+            None => None,
+            Some(config) => {
+                let (routes, late) = board::routes(config, &site)?;
+                plans.extend(routes);
+                Some(late)
+            }
+        };
         for plan in plans {
             let (there, place) = router.place(parse_pattern(&plan.pattern)?);
             if place.routes.iter().any(|(method, _)| *method == plan.method) {
                 return Err(taken(plan.pattern, there.as_str()));
             }
             place.routes.push((plan.method, routes.len()));
-            routes.push(RouteSettings { route: plan.route, door: plan.options.door.checked()? });
+            let entrance = match plan.options.checked()? {
+                (None, door) => Entrance::Own(door),
+                (Some(mount), _) => Entrance::Mount(mounted_at(&mounts, mount)?),
+            };
+            routes.push(RouteSettings { route: plan.route, entrance });
         }
         if router.len() > ROUTES_MAX {
             return Err(ConfigError::BadLimit { name: "mounts and routes", why: "there are more than 256" });
@@ -437,6 +477,8 @@ impl Builder {
             hub,
             #[cfg(feature = "contracts")]
             guided,
+            #[cfg(feature = "board")]
+            board,
         })
     }
 
@@ -594,6 +636,20 @@ fn bad_name(setting: &'static str, given: &str, why: &'static str) -> ConfigErro
 
 fn taken(pattern: String, by: &str) -> ConfigError {
     ConfigError::PatternTaken { pattern, by: by.into() }
+}
+
+/// The mount at this pattern, written as it was mounted.
+fn mounted_at(mounts: &[MountSettings], pattern: String) -> Result<MountId, ConfigError> {
+    match mounts.iter().position(|mount| mount.pattern == pattern) {
+        // There are no more mounts than have a number, or the configuration is refused.
+        Some(index) => Ok(MountId(u16::try_from(index).unwrap_or(u16::MAX))),
+        None => {
+            let why =
+                "a route belongs to it, but nothing is mounted there: name the pattern as it was mounted"
+                    .into();
+            Err(ConfigError::BadMount { pattern, why })
+        }
+    }
 }
 
 fn check_topics(topics: &[(String, Topic)], limits: &Limits) -> Result<Vec<(String, Topic)>, ConfigError> {

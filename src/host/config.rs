@@ -26,6 +26,8 @@ pub struct Config {
     pub(super) hub: Option<super::hub_plan::HubPlan>,
     #[cfg(feature = "contracts")]
     pub(super) guided: Option<super::guided_plan::GuidedPlan>,
+    #[cfg(feature = "board")]
+    pub(super) board: Option<std::sync::Arc<super::board::late::Late>>,
 }
 
 impl Config {

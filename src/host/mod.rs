@@ -1,5 +1,7 @@
 //! Floor 6: what a Rust host sees: builder in, handle out, events, stats.
 
+#[cfg(feature = "board")]
+pub(crate) mod board;
 pub(crate) mod builder;
 pub(crate) mod config;
 #[cfg(feature = "contracts")]
@@ -17,4 +19,5 @@ pub(crate) mod hub;
 pub(crate) mod hub_plan;
 pub(crate) mod options;
 pub(crate) mod recordings;
+mod route_plan;
 pub(crate) mod server;

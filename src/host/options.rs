@@ -22,6 +22,11 @@ impl DoorPlan {
         self.door.gate = Some(Foreign::new(Box::new(gate)));
     }
 
+    /// Whether nothing has been said.
+    fn is_open(&self) -> bool {
+        self.door.gate.is_none() && self.door.roles.is_empty() && self.same_origin.is_none()
+    }
+
     fn is_same_origin(&self) -> bool {
         self.same_origin.unwrap_or(self.door.same_origin)
     }
@@ -131,6 +136,8 @@ impl MountOptions {
 #[derive(Debug, Default)]
 pub struct RouteOptions {
     pub(super) door: DoorPlan,
+    /// The pattern of the mount that it belongs to.
+    pub(super) mount: Option<String>,
 }
 
 impl RouteOptions {
@@ -165,5 +172,44 @@ impl RouteOptions {
     pub fn any_origin(mut self) -> Self {
         self.door.same_origin = Some(false);
         self
+    }
+
+    /// Belongs to the mount at this pattern, written as it was mounted: asks of its clients what that mount asks (its gate, roles and pages), so that options
+    /// of its own beside this do not build. A gate that asks the host names the mount ([`Event::Asked`](crate::Event::Asked)), and so do refusals. When the mount is
+    /// retired for panicking, the route answers 404 as well.
+    #[must_use]
+    pub fn of_mount(mut self, pattern: impl Into<String>) -> Self {
+        self.mount = Some(pattern.into());
+        self
+    }
+
+    /// Who may ask, and of which mount's clients it is asked.
+    pub(super) fn checked(self) -> Result<(Option<String>, Door), ConfigError> {
+        if self.mount.is_some() && !self.door.is_open() {
+            return Err(ConfigError::BadLimit {
+                name: "of_mount",
+                why: "a route of a mount asks what the mount asks: leave out the gate, the role and the pages of its own",
+            });
+        }
+        Ok((self.mount, self.door.checked()?))
+    }
+
+    /// The gate, taken out.
+    #[cfg(feature = "board")]
+    pub(super) fn take_gate(&mut self) -> Option<Foreign<dyn Gate>> {
+        self.door.door.gate.take()
+    }
+
+    /// The same once more, with this gate.
+    #[cfg(feature = "board")]
+    pub(super) fn again(&self, gate: Option<impl Gate + 'static>) -> Self {
+        let DoorPlan { door, same_origin } = &self.door;
+        let door = Door {
+            gate: gate.map(|gate| Foreign::new(Box::new(gate) as Box<dyn Gate>)),
+            subprotocols: door.subprotocols.clone(),
+            roles: door.roles.clone(),
+            same_origin: door.same_origin,
+        };
+        Self { door: DoorPlan { door, same_origin: *same_origin }, mount: self.mount.clone() }
     }
 }

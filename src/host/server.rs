@@ -83,6 +83,8 @@ impl Server {
     fn start(config: Config) -> Result<Self, StartError> {
         #[cfg(feature = "contracts")]
         let (hub, guided, device_sessions) = (config.hub, config.guided, config.device_sessions.into());
+        #[cfg(feature = "board")]
+        let late = config.board;
         let Config { addresses, send_buffer_bytes, stop_timeout, store, thread, mut settings, .. } = config;
         if cfg!(panic = "abort") {
             log::warn!(
@@ -164,7 +166,24 @@ impl Server {
             send_buffer_bytes,
         };
         let (ended_tx, ended) = crossbeam_channel::bounded(1);
-        let on_loop = Arc::clone(&board);
+        let handle = Handle {
+            #[cfg(feature = "contracts")]
+            device_sessions,
+            #[cfg(feature = "contracts")]
+            hub: hub.and_then(|hub| hub.publications(&topics)).map(Arc::new),
+            #[cfg(feature = "contracts")]
+            guided: guided.and_then(|guided| guided.desk(&mounts)),
+            mailbox: sender,
+            latest,
+            topics,
+            mounts,
+            board: Arc::clone(&board),
+        };
+        #[cfg(feature = "board")]
+        if let Some(late) = late {
+            late.started(handle.clone(), recordings.clone());
+        }
+        let on_loop = board;
         let running = spawn(thread, "start the loop's thread", move || {
             // Also when the loop dies of a panic: then nothing more is taken.
             let _ended = EndGuard(on_loop);
@@ -175,19 +194,7 @@ impl Server {
         let loop_thread = running.1.thread().id();
         threads.insert(0, running);
         Ok(Self {
-            handle: Handle {
-                #[cfg(feature = "contracts")]
-                device_sessions,
-                #[cfg(feature = "contracts")]
-                hub: hub.and_then(|hub| hub.publications(&topics)).map(Arc::new),
-                #[cfg(feature = "contracts")]
-                guided: guided.and_then(|guided| guided.desk(&mounts)),
-                mailbox: sender,
-                latest,
-                topics,
-                mounts,
-                board,
-            },
+            handle,
             events,
             recordings,
             addresses,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::ground::{
     counters::Stats,
-    frame::{Opcode, frame_len, messages},
+    frame::{Opcode, Payload, frame_len, messages},
     id::TopicId,
 };
 use std::{
@@ -82,6 +82,26 @@ pub(crate) struct TopicState {
     /// Frames that somebody has begun, set aside whole, so that all who stopped within one share it wherever they stopped. Each goes with the
     /// last who needs it.
     begun: HashMap<u64, Arc<[u8]>>,
+}
+
+impl TopicState {
+    /// Its snapshot as encoded frames; `None` where only its contract can say.
+    fn value(&self) -> Option<Vec<u8>> {
+        Some(match self.spec.source {
+            SnapshotSource::None => Vec::new(),
+            SnapshotSource::Last => match (&self.retained, self.log.newest()) {
+                (Some((_, frame)), _) => frame.to_vec(),
+                (None, Some(newest)) => {
+                    let to = self.log.start_of(newest + 1);
+                    let (a, b) = self.log.slices(self.log.start_of(newest), to);
+                    [a, b].concat()
+                }
+                (None, None) => Vec::new(),
+            },
+            SnapshotSource::Keyed => self.keyed.frames.concat(),
+            SnapshotSource::Contract => return None,
+        })
+    }
 }
 
 /// What a subscription leaves behind.
@@ -212,6 +232,20 @@ impl Board {
         self.topics[slot as usize].as_deref().expect("a subscription keeps its topic's slot")
     }
 
+    fn get_ref(&self, id: TopicId) -> Option<&TopicState> {
+        self.topics.get(id.index())?.as_deref().filter(|topic| topic.id == id)
+    }
+
+    /// The messages of a topic's snapshot; `None` where only its contract can say, and when it is no more.
+    pub(crate) fn newest(&self, id: TopicId) -> Option<Vec<Payload>> {
+        self.get_ref(id)?.value().map(|frames| messages(&frames))
+    }
+
+    /// How many are subscribed.
+    pub(crate) fn subscribers(&self, id: TopicId) -> usize {
+        self.get_ref(id).map_or(0, |topic| topic.subscribers.len())
+    }
+
     /// Takes a topic away and returns it; the caller ends its subscriptions first.
     pub(crate) fn retire(&mut self, id: TopicId) -> Option<Topic> {
         let topic = self.topics.get_mut(id.index())?.take_if(|topic| topic.id == id)?;
@@ -276,20 +310,7 @@ impl Board {
         stats: &mut Stats,
     ) -> bool {
         let Some(topic) = self.get(id) else { return false };
-        let frames = match topic.spec.source {
-            SnapshotSource::None => return false,
-            SnapshotSource::Last => match (&topic.retained, topic.log.newest()) {
-                (Some((_, frame)), _) => frame.to_vec(),
-                (None, Some(newest)) => {
-                    let to = topic.log.start_of(newest + 1);
-                    let (a, b) = topic.log.slices(topic.log.start_of(newest), to);
-                    [a, b].concat()
-                }
-                (None, None) => return false,
-            },
-            SnapshotSource::Keyed => topic.keyed.frames.concat(),
-            SnapshotSource::Contract => maker.make(id, Placing::Laggard),
-        };
+        let frames = topic.value().unwrap_or_else(|| maker.make(id, Placing::Laggard));
         let messages = messages(&frames);
         for message in &messages {
             let message = message.as_message();

@@ -14,7 +14,7 @@ use crate::{
         command::Command,
         event::{Event, EventMask},
         router::Router,
-        settings::{Door, MountSettings, RouteSettings, Settings},
+        settings::{Door, Entrance, MountSettings, RouteSettings, Settings},
         transport::Transport,
     },
     ground::foreign::Foreign,
@@ -207,7 +207,8 @@ impl Stage {
                 if quiet { Pulled::More } else { Pulled::Wait }
             })
         };
-        let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), door: Door::default() }];
+        let entrance = Entrance::Own(Door::default());
+        let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), entrance }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
         let (events, topics, records) = (EventMask::ALL, Vec::new(), true);
         let settings = Settings {

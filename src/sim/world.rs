@@ -23,7 +23,7 @@ use crate::{
         command::{Command, Decision},
         event::{Event, EventMask},
         router::Router,
-        settings::{Door, MountSettings, RouteSettings, Settings},
+        settings::{Door, Entrance, MountSettings, RouteSettings, Settings},
     },
     ground::{
         close::CloseCode,
@@ -836,7 +836,7 @@ fn serve(
         place.routes.push((method, routes.len()));
         let ask = |_: Now, _: &Request<'_>| Verdict::Ask;
         let door = if gated { door(Box::new(ask)) } else { Door::default() };
-        routes.push(RouteSettings { route: Foreign::new(route), door });
+        routes.push(RouteSettings { route: Foreign::new(route), entrance: Entrance::Own(door) });
     };
     let id = |request: &Request<'_>| request.raw_query().unwrap_or_default().to_owned();
     type Context<'a> = RouteContext<'a>;

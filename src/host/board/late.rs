@@ -1,0 +1,32 @@
+//! What there is only once the server starts: routes are made before.
+
+use crate::host::{handle::Handle, recordings::Recordings};
+use std::sync::OnceLock;
+
+/// Set before the loop serves its first request.
+#[derive(Debug, Default)]
+pub(crate) struct Late {
+    /// For answers that come later, and streams that go on.
+    handle: OnceLock<Handle>,
+    /// Nothing where there is no store that can be read.
+    recordings: OnceLock<Recordings>,
+}
+
+impl Late {
+    /// The server starts.
+    pub(crate) fn started(&self, handle: Handle, recordings: Option<Recordings>) {
+        let _ = self.handle.set(handle);
+        if let Some(recordings) = recordings {
+            let _ = self.recordings.set(recordings);
+        }
+    }
+
+    #[allow(dead_code, reason = "for streams, which nothing serves yet")]
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        self.handle.get()
+    }
+
+    pub(super) fn recordings(&self) -> Option<&Recordings> {
+        self.recordings.get()
+    }
+}
