@@ -7,10 +7,16 @@ mod fragments;
 mod messages;
 mod monitor;
 mod query;
+mod reading;
 mod view;
 
-use self::monitor::{Monitor, lock};
+use self::{
+    monitor::Monitor,
+    reading::{Reading, lock},
+};
 use super::contract::{Contract, ContractFactory, Setup};
+#[cfg(feature = "board")]
+use crate::ground::time::Now;
 use crate::{
     ground::limits::{
         LOG_BYTES_MIN, Limits, MONITOR_LARGE_HELD, MONITOR_MESSAGE_LARGE, MONITOR_MESSAGES_HELD,
@@ -65,8 +71,8 @@ struct Settings {
 #[derive(Clone)]
 #[must_use = "a monitor shows nothing until it is mounted"]
 pub struct EquipmentMonitor {
-    /// Used by contracts on the loop's thread only, one at a time, so that nobody ever waits for it.
-    scan: Arc<Mutex<TagScan>>,
+    /// Used on the loop's thread only, by one contract or endpoint at a time, so that nobody ever waits for it.
+    reading: Arc<Mutex<Reading>>,
     settings: Settings,
 }
 
@@ -79,7 +85,7 @@ impl EquipmentMonitor {
             scan_every: Duration::from_millis(2),
             views: MONITOR_VIEWS_MAX,
         };
-        Self { scan: Arc::new(Mutex::new(scan)), settings }
+        Self { reading: Arc::new(Mutex::new(Reading::new(scan))), settings }
     }
 
     /// How often everyone who asks for nothing else gets everything. Default 1 s, at least 10 ms.
@@ -114,16 +120,31 @@ impl EquipmentMonitor {
     pub(crate) fn rhythm(&self) -> (Duration, bool) {
         (self.settings.period, self.settings.on_change.is_some())
     }
+
+    /// Appends the JSON of the equipment of these codes, or of all, with commas between, as it is now. An error says what is wrong with the codes. On the
+    /// loop's thread, as all that reads the table.
+    pub(crate) fn list(&self, now: Now, codes: Option<&str>, out: &mut String) -> Result<(), String> {
+        let mut reading = lock(&self.reading);
+        reading.look_lately(now);
+        reading.list(codes, out)
+    }
+
+    /// Whether the host's source is lost.
+    pub(crate) fn source_lost(&self, now: Now) -> bool {
+        let mut reading = lock(&self.reading);
+        reading.look_lately(now);
+        reading.scan.source_lost()
+    }
 }
 
 impl ContractFactory for EquipmentMonitor {
     fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract> {
-        Box::new(Monitor::new(Arc::clone(&self.scan), self.settings.clone(), setup.effects()))
+        Box::new(Monitor::new(Arc::clone(&self.reading), self.settings.clone(), setup.effects()))
     }
 
     /// Its table among them; a table that is shown at several paths is counted at each.
     fn memory_ceiling(&self, limits: &Limits) -> usize {
-        Monitor::memory_ceiling(&lock(&self.scan), &self.settings, limits)
+        Monitor::memory_ceiling(&lock(&self.reading).scan, &self.settings, limits)
     }
 }
 

@@ -180,6 +180,11 @@ impl Ledger {
         self.down.take().is_some()
     }
 
+    /// Whether the store is down, by its own word or by its silence.
+    pub(super) fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
     /// The store says that it is down.
     pub(super) fn went_down(&mut self, why: String) {
         self.down = Some(why);

@@ -518,6 +518,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         let (records, bytes) = self.ledger.held();
         (self.stats.records_waiting, self.stats.record_bytes_waiting) = (records as u64, bytes as u64);
         self.stats.refusals_waiting = self.ledger.refusals_waiting() as u64;
+        self.stats.store_down = u64::from(self.ledger.is_down());
     }
 
     /// Puts a connection on the list of those to be read.

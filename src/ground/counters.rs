@@ -57,6 +57,8 @@ stats! {
     record_bytes_waiting,
     /// Refusals of records that their contracts have not been told, now.
     refusals_waiting,
+    /// Whether the store cannot store anything, or has not answered for 10 s: 1 or 0, now.
+    store_down,
 
     /// TCP connections accepted.
     accepted,

@@ -394,6 +394,16 @@ pub(crate) const MONITOR_VIEW_LINGER: Duration = Duration::from_secs(10);
 #[cfg(feature = "contracts")]
 pub(crate) const MONITOR_LOOK_SHARED: Duration = Duration::from_millis(2);
 
+/// Shorter answers of endpoints are not worth compressing, and longer ones would hold the loop up for too long.
+#[cfg(feature = "board")]
+pub(crate) const GZIP_BYTES_MIN: usize = 1 << 10;
+/// See [`GZIP_BYTES_MIN`].
+#[cfg(feature = "board")]
+pub(crate) const GZIP_BYTES_MAX: usize = 1 << 20;
+/// Messages of one topic in the list of all: of a topic with more of them, the list shows none.
+#[cfg(feature = "board")]
+pub(crate) const TOPIC_LISTED_BYTES_MAX: usize = 64 << 10;
+
 /// Guided sessions of one mount, unless it says otherwise.
 #[cfg(feature = "contracts")]
 pub(crate) const GUIDED_SESSIONS_DEFAULT: usize = 64;

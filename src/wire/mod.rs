@@ -4,6 +4,8 @@
 pub(crate) mod access;
 pub(crate) mod answer;
 pub(crate) mod body;
+#[cfg(feature = "board")]
+pub(crate) mod coding;
 pub(crate) mod control;
 pub(crate) mod cors;
 pub(crate) mod head;
@@ -15,6 +17,8 @@ pub(crate) mod pattern;
 pub(crate) mod protocol;
 pub(crate) mod request;
 pub(crate) mod response;
+#[cfg(feature = "board")]
+pub(crate) mod tag;
 pub(crate) mod target;
 pub(crate) mod upgrade;
 pub(crate) mod walker;

@@ -28,24 +28,20 @@ struct Fragment {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Fragments {
     by_slot: Vec<Fragment>,
     /// What is shown as the time of the last update where there was none.
-    began: Wall,
+    began: Option<Wall>,
     /// How many were encoded anew, in whole.
     #[cfg(test)]
     pub(super) encoded: u64,
 }
 
 impl Fragments {
-    pub(super) fn new(began: Wall) -> Self {
-        Self {
-            by_slot: Vec::new(),
-            began,
-            #[cfg(test)]
-            encoded: 0,
-        }
+    /// Somebody begins to look; the first who does so counts.
+    pub(super) fn begin(&mut self, now: Wall) {
+        self.began.get_or_insert(now);
     }
 
     /// Bytes that the JSON of so much equipment takes at most.
@@ -61,14 +57,16 @@ impl Fragments {
 
     /// The equipment's JSON as of the last look, whose number is `look`.
     pub(super) fn of(&mut self, equipment: &EquipmentView<'_>, look: u64) -> &str {
-        let slot = slot(equipment.id());
+        let (slot, began) = (slot(equipment.id()), self.began.unwrap_or_default());
         if self.by_slot.len() <= slot {
             self.by_slot.resize_with(slot + 1, Fragment::default);
         }
         let fragment = &mut self.by_slot[slot];
         if fragment.look == 0 || equipment.changed_in() > fragment.look {
+            // Should it not get through, nothing of it is shown.
+            fragment.look = 0;
             fragment.json.clear();
-            encode(equipment, self.began, &mut fragment.json);
+            encode(equipment, began, &mut fragment.json);
             #[cfg(test)]
             {
                 self.encoded += 1;
@@ -77,7 +75,7 @@ impl Fragments {
             // The same values once more: only the time is new.
             let stamp = fragment.json.len() - TAIL.len() - STAMP_BYTES;
             fragment.json.truncate(stamp);
-            finish(equipment, self.began, &mut fragment.json);
+            finish(equipment, began, &mut fragment.json);
         }
         fragment.look = look;
         &fragment.json
@@ -154,7 +152,7 @@ mod tests {
         }
         tags.set(id.connection(), false).unwrap();
         scan.look(Now::default());
-        let mut fragments = Fragments::new(Wall::default());
+        let mut fragments = Fragments::default();
         let len = fragments.of(&scan.view(id).unwrap(), 1).len();
         // The comma, and three characters that the names of the added tags lack.
         assert_eq!(len + 1 + 3 * ESCAPED_MAX, Fragments::json_max(extent));

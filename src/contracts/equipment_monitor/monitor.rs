@@ -6,6 +6,7 @@ use super::{
     log_bytes,
     messages::{self, Connection},
     query::{Pace, Wish},
+    reading::{Reading, lock},
     view::View,
 };
 use crate::{
@@ -34,12 +35,12 @@ use crate::{
 use std::{
     collections::HashMap,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// See the module.
 pub(super) struct Monitor {
-    scan: Arc<Mutex<TagScan>>,
+    reading: Arc<Mutex<Reading>>,
     settings: Settings,
     /// When periods began to be counted.
     began: Tick,
@@ -49,7 +50,6 @@ pub(super) struct Monitor {
     admitted: Option<(ConnId, usize)>,
     /// What `connection_status` says to all goes through a topic of its own, so that no view's lag can lose it; there once there is a view.
     words: Option<TopicId>,
-    fragments: Fragments,
     /// The last look at the table of which views were told.
     seen: u64,
     seen_at: Tick,
@@ -59,17 +59,16 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(scan: Arc<Mutex<TagScan>>, settings: Settings, fx: &mut Effects) -> Self {
+    pub(super) fn new(reading: Arc<Mutex<Reading>>, settings: Settings, fx: &mut Effects) -> Self {
         let now = fx.now();
         let mut this = Self {
-            scan,
+            reading,
             settings,
             began: now.tick,
             views: Vec::new(),
             view_of: HashMap::new(),
             admitted: None,
             words: None,
-            fragments: Fragments::new(now.wall),
             seen: 0,
             seen_at: now.tick,
             source_lost: false,
@@ -112,10 +111,12 @@ impl Monitor {
 
     /// Looks at the table, and tells the host and the views what it finds.
     fn look(&mut self, fx: &mut Effects) {
-        let mut scan = lock(&self.scan);
-        let staleness = scan.look(fx.now()).staleness.to_vec();
-        fx.count_tags(&mut scan);
-        for told in staleness {
+        let mut reading = lock(&self.reading);
+        reading.look(fx.now());
+        fx.count_tags(&mut reading.scan);
+        let untold = reading.take_untold();
+        let scan = &reading.scan;
+        for told in untold {
             let Some(view) = scan.view(told.equipment) else { continue };
             let event = MonitorEvent::Staleness {
                 equipment: told.equipment,
@@ -134,7 +135,7 @@ impl Monitor {
         }
         (self.seen, self.seen_at) = (scan.looks(), fx.now().tick);
         let lost = scan.source_lost();
-        drop(scan);
+        drop(reading);
         if lost != self.source_lost {
             self.source_lost = lost;
             self.tell_all(fx, if lost { Connection::SourceLost } else { Connection::SourceBack });
@@ -152,7 +153,8 @@ impl Monitor {
     /// Publishes what is due.
     fn publish_due(&mut self, fx: &mut Effects) {
         let now = fx.now();
-        let scan = lock(&self.scan);
+        let mut reading = lock(&self.reading);
+        let Reading { scan, fragments, .. } = &mut *reading;
         let mut outgrown = Vec::new();
         for (index, view) in self.views.iter_mut().enumerate() {
             let Some(view) = view else { continue };
@@ -166,9 +168,9 @@ impl Monitor {
                 }
                 Pace::OnChange(_) => {}
             }
-            let (fragments, out) = (&mut self.fragments, &mut self.message);
+            let out = &mut self.message;
             if !view.wish.changes {
-                let all = messages::select(&scan, view.wish.equipment.as_deref());
+                let all = messages::select(scan, view.wish.equipment.as_deref());
                 messages::status(
                     now.wall,
                     None,
@@ -192,7 +194,7 @@ impl Monitor {
             }
             fx.publish(view.topic, out.as_str());
         }
-        drop(scan);
+        drop(reading);
         for index in outgrown {
             self.enlarge(fx, index);
         }
@@ -206,7 +208,7 @@ impl Monitor {
             Pace::OnChange(_) if view.pending.is_empty() => self.seen_at + self.settings.scan_every,
             Pace::Every(_) | Pace::OnChange(_) => view.next,
         });
-        let due = views.chain(lock(&self.scan).next_deadline()).min();
+        let due = views.chain(lock(&self.reading).scan.next_deadline()).min();
         fx.arm(due.filter(|_| !self.stopping));
     }
 
@@ -247,9 +249,10 @@ impl Monitor {
         for (conn, _) in self.view_of.iter().filter(|(_, at)| **at == index) {
             fx.subscribe_from_now(*conn, view.topic);
         }
-        let scan = lock(&self.scan);
-        let (fragments, look) = (&mut self.fragments, scan.looks());
-        let all = messages::select(&scan, wish.equipment.as_deref());
+        let mut reading = lock(&self.reading);
+        let Reading { scan, fragments, .. } = &mut *reading;
+        let look = scan.looks();
+        let all = messages::select(scan, wish.equipment.as_deref());
         let seq = wish.changes.then_some(view.seq);
         let all = |out: &mut String| messages::list(all, fragments, look, out);
         messages::status(fx.now().wall, seq, all, &mut self.message);
@@ -292,9 +295,10 @@ impl Monitor {
 
     /// How long a message with all equipment of a wish is now, with some room for it to grow.
     fn measure(&mut self, wish: &Wish) -> usize {
-        let scan = lock(&self.scan);
-        let all = messages::select(&scan, wish.equipment.as_deref());
-        let bytes: usize = all.map(|view| self.fragments.of(&view, scan.looks()).len() + 1).sum();
+        let mut reading = lock(&self.reading);
+        let Reading { scan, fragments, .. } = &mut *reading;
+        let all = messages::select(scan, wish.equipment.as_deref());
+        let bytes: usize = all.map(|view| fragments.of(&view, scan.looks()).len() + 1).sum();
         bytes + bytes / 2 + MONITOR_MESSAGE_SPARE
     }
 }
@@ -305,7 +309,7 @@ impl Contract for Monitor {
         if fx.now().tick >= self.seen_at + MONITOR_LOOK_SHARED {
             self.look(fx);
         }
-        let wish = Wish::of(hello.request, &self.settings, &lock(&self.scan))?;
+        let wish = Wish::of(hello.request, &self.settings, &lock(&self.reading).scan)?;
         let view = self.view(fx, wish);
         self.admitted = view.as_ref().ok().map(|&index| (peer, index));
         self.arm(fx);
@@ -375,12 +379,13 @@ impl Contract for Monitor {
 
     fn snapshot(&mut self, now: Now, topic: TopicId, placing: Placing, out: &mut SnapshotMessages) {
         let Some(view) = self.views.iter().flatten().find(|view| view.topic == topic) else { return };
-        let scan = lock(&self.scan);
+        let mut reading = lock(&self.reading);
+        let Reading { scan, fragments, .. } = &mut *reading;
         let look = scan.looks();
-        let (fragments, message) = (&mut self.fragments, &mut self.message);
+        let message = &mut self.message;
         let slots = view.wish.equipment.as_deref();
         if placing == Placing::Newcomer {
-            let all = |out: &mut String| messages::list(messages::select(&scan, slots), fragments, look, out);
+            let all = |out: &mut String| messages::list(messages::select(scan, slots), fragments, look, out);
             messages::connection(now.wall, Connection::Connected, Some(all), message);
             out.push(message.as_str());
             if self.source_lost {
@@ -390,7 +395,7 @@ impl Contract for Monitor {
             }
         }
         if view.wish.changes {
-            let all = |out: &mut String| messages::list(messages::select(&scan, slots), fragments, look, out);
+            let all = |out: &mut String| messages::list(messages::select(scan, slots), fragments, look, out);
             messages::status(now.wall, Some(view.seq), all, message);
             out.push(message.as_str());
         }
@@ -429,12 +434,6 @@ fn declare(fx: &mut Effects, topic: Topic) -> Option<(TopicId, usize)> {
             None
         }
     }
-}
-
-/// The table is read on the loop's thread only, by one contract at a time, so this does not wait. A contract that panicked while it
-/// read leaves it in order: a look is whole or was not begun.
-pub(super) fn lock(scan: &Mutex<TagScan>) -> MutexGuard<'_, TagScan> {
-    scan.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn busy(why: &str) -> Response {

@@ -46,7 +46,7 @@ impl Wish {
         };
         let equipment = match request.query("equipment") {
             None => None,
-            Some(codes) => Some(slots(&codes, scan)?),
+            Some(codes) => Some(slots(&codes, scan).map_err(answer)?),
         };
         Ok(Self { pace, changes, equipment })
     }
@@ -58,17 +58,18 @@ fn period(rate: f64) -> Duration {
     Duration::from_millis(*offered.unwrap_or(&PERIODS_MILLIS[0]))
 }
 
-fn slots(codes: &str, scan: &TagScan) -> Result<Box<[u32]>, Response> {
+/// Where the equipment of these codes is; an error names the one that there is not.
+pub(super) fn slots(codes: &str, scan: &TagScan) -> Result<Box<[u32]>, String> {
     let by_code: HashMap<_, _> = scan.equipment().map(|view| (view.code(), slot(view.id()) as u32)).collect();
     let mut slots = Vec::new();
     for code in codes.split(',').map(str::trim).filter(|code| !code.is_empty()) {
         match by_code.get(code) {
             Some(slot) => slots.push(*slot),
-            None => return Err(refused("equipment", "codes of equipment that there is, with commas", code)),
+            None => return Err(expected("equipment", "codes of equipment that there is, with commas", code)),
         }
     }
     if slots.is_empty() {
-        return Err(refused("equipment", "at least one code", codes));
+        return Err(expected("equipment", "at least one code", codes));
     }
     slots.sort_unstable();
     slots.dedup();
@@ -76,7 +77,15 @@ fn slots(codes: &str, scan: &TagScan) -> Result<Box<[u32]>, Response> {
 }
 
 fn refused(name: &str, expected: &str, given: &str) -> Response {
-    Response::text(400, format!("{name} must be {expected}; not {}\n", quoted(given)))
+    answer(self::expected(name, expected, given))
+}
+
+fn expected(name: &str, expected: &str, given: &str) -> String {
+    format!("{name} must be {expected}; not {}", quoted(given))
+}
+
+fn answer(why: String) -> Response {
+    Response::text(400, why + "\n")
 }
 
 #[cfg(test)]

@@ -1,17 +1,63 @@
 //! How endpoints answer: JSON with a tag, compressed where that helps, and errors in words.
 
-use crate::wire::{json::write, request::Request, response::Response};
+use crate::{
+    ground::limits::{GZIP_BYTES_MAX, GZIP_BYTES_MIN},
+    wire::{
+        coding::{accepts_gzip, gzip},
+        json::write,
+        request::Request,
+        response::Response,
+        tag::Tag,
+    },
+};
 
-/// JSON about the present.
-pub(super) fn json(_request: &Request<'_>, text: String) -> Response {
-    Response::json(200, text).with_header("Cache-Control", "no-cache")
+/// JSON about the present, whose tag is that of all its text.
+pub(super) fn json(request: &Request<'_>, text: String) -> Response {
+    let tag = Tag::of([text.as_bytes()]);
+    tagged_json(request, tag, text)
 }
 
-#[allow(dead_code, reason = "no endpoint that there is can fail")]
+/// JSON about the present. The tag is of what it says, the moment left aside, so that who asks again and again is told in short that nothing has changed.
+pub(super) fn tagged_json(request: &Request<'_>, tag: Tag, text: String) -> Response {
+    if is_known(request, tag) {
+        return unchanged(tag);
+    }
+    let response = with_tag(packed(request, "application/json", text.into_bytes()), tag);
+    response.with_header("Cache-Control", "no-cache")
+}
+
 /// An error: a sentence that says what was expected.
 pub(super) fn fault(status: u16, sentence: &str) -> Response {
     let mut text = String::from("{\"error\":");
     write::string(sentence, &mut text);
     text.push('}');
     Response::json(status, text).with_header("Cache-Control", "no-cache")
+}
+
+/// Whether the client has it already.
+pub(super) fn is_known(request: &Request<'_>, tag: Tag) -> bool {
+    tag.is_among(request.header_all("if-none-match"))
+}
+
+/// What is said to who has it already.
+pub(super) fn unchanged(tag: Tag) -> Response {
+    with_tag(Response::new(304), tag).with_header("Cache-Control", "no-cache").with_header("Vary", CODED)
+}
+
+pub(super) fn with_tag(response: Response, tag: Tag) -> Response {
+    response.with_header("ETag", tag.to_string())
+}
+
+/// What an answer depends on, beside its address.
+pub(super) const CODED: &str = "Accept-Encoding";
+
+/// The bytes, compressed if the client takes that and it is worth it. Too many are sent as they are: compressing them would hold the loop up.
+fn packed(request: &Request<'_>, content_type: &'static str, bytes: Vec<u8>) -> Response {
+    let worth_it = (GZIP_BYTES_MIN..=GZIP_BYTES_MAX).contains(&bytes.len());
+    let response = if worth_it && accepts_gzip(request.header_all("accept-encoding")) {
+        Response::bytes(200, content_type, gzip(&bytes, false)).with_header("Content-Encoding", "gzip")
+    } else {
+        Response::bytes(200, content_type, bytes)
+    };
+    response.with_header("Vary", CODED)
 }

@@ -1,6 +1,9 @@
 //! What there is only once the server starts: routes are made before.
 
-use crate::host::{handle::Handle, recordings::Recordings};
+use crate::{
+    ground::counters::Stats,
+    host::{handle::Handle, recordings::Recordings},
+};
 use std::sync::OnceLock;
 
 /// Set before the loop serves its first request.
@@ -24,6 +27,11 @@ impl Late {
     #[allow(dead_code, reason = "for streams, which nothing serves yet")]
     pub(super) fn handle(&self) -> Option<&Handle> {
         self.handle.get()
+    }
+
+    /// What was counted until the end of the loop's last turn, by the loop and beside it.
+    pub(super) fn stats(&self) -> Stats {
+        self.handle.get().map_or_else(Stats::default, Handle::stats)
     }
 
     pub(super) fn recordings(&self) -> Option<&Recordings> {

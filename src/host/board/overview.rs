@@ -10,7 +10,7 @@ use crate::{
         route::{Route, RouteContext},
         topic_hub::config::TopicClass,
     },
-    wire::{json::write, request::Request},
+    wire::{json::write, request::Request, tag::Tag},
 };
 use std::{fmt::Write as _, sync::Arc};
 
@@ -22,7 +22,10 @@ pub(super) fn route(title: String, shown: Shown, late: Arc<Late>) -> impl Route 
         write::string(&title, &mut out);
         let (began, now) = (context.began.wall, context.now.wall);
         // Writing to a string does not fail.
-        let _ = write!(out, ",\"started_at\":\"{began}\",\"timestamp\":\"{now}\"");
+        let _ = write!(out, ",\"started_at\":\"{began}\",\"timestamp\":\"");
+        let before = out.len();
+        let _ = write!(out, "{now}\"");
+        let behind = out.len();
         place("monitor", shown.monitor.as_ref(), &mut out, |(pattern, monitor), out| {
             path(pattern, out);
             let (period, on_change) = monitor.rhythm();
@@ -35,7 +38,8 @@ pub(super) fn route(title: String, shown: Shown, late: Arc<Late>) -> impl Route 
         place("devices", shown.devices.as_ref(), &mut out, |pattern, out| path(pattern, out));
         place("guided", shown.guided.as_ref(), &mut out, |pattern, out| path(pattern, out));
         let _ = write!(out, ",\"recordings\":{}}}", late.recordings().is_some());
-        answer::json(request, out)
+        let tag = Tag::of([&out.as_bytes()[..before], &out.as_bytes()[behind..]]);
+        answer::tagged_json(request, tag, out)
     }
 }
 
