@@ -199,6 +199,7 @@ fn endpoints_ask_what_their_mounts_ask() {
         "/board/board.js",
         "/board/andon-client.js",
         "/readyz",
+        "/metrics",
         "/api",
         "/api/stats",
     ];

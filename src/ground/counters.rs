@@ -1,18 +1,21 @@
 //! What the server counted. One list, so that the struct, its names and its array form cannot differ.
 
 macro_rules! stats {
-    ($($(#[$doc:meta])* $field:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $field:ident,)*) => {
         /// What a server has counted since it started (counters), and how things stand (gauges; their docs say
         /// "now"). A copy, taken without disturbing the loop; the fields are those of the end of its last turn.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[non_exhaustive]
         pub struct Stats {
-            $($(#[$doc])* pub $field: u64,)*
+            $($(#[doc = $doc])* pub $field: u64,)*
         }
 
         impl Stats {
             /// The fields' names, in the order of [`to_array`](Self::to_array).
             pub const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+            /// What each field counts, as its documentation says.
+            #[cfg(feature = "board")]
+            pub(crate) const HELP: &'static [&'static str] = &[$(concat!($($doc),*)),*];
             pub(crate) const LEN: usize = Self::NAMES.len();
 
             /// The fields' values, in the order of [`NAMES`](Self::NAMES).

@@ -5,6 +5,7 @@ pub(crate) mod counters;
 pub(crate) mod error;
 pub(crate) mod foreign;
 pub(crate) mod frame;
+pub(crate) mod histogram;
 pub(crate) mod id;
 pub(crate) mod limits;
 pub(crate) mod text;

@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod equipment;
 mod files;
 pub(super) mod late;
+mod metrics;
 mod overview;
 mod ready;
 mod shared_gate;
@@ -28,6 +29,7 @@ pub(super) fn routes(config: BoardConfig, site: &Site) -> Result<(Vec<RoutePlan>
         FILES.into_iter().map(|file| RoutePlan::get(file.path, options(), files::route(file))).collect();
     routes.extend([
         RoutePlan::get("/readyz", options(), ready::route(shown.clone(), Arc::clone(&late))),
+        RoutePlan::get("/metrics", options(), metrics::route(Arc::clone(&late))),
         RoutePlan::get("/api", options(), overview::route(title, shown.clone(), Arc::clone(&late))),
         RoutePlan::get("/api/stats", options(), stats::route(Arc::clone(&late))),
     ]);

@@ -1,5 +1,7 @@
 //! The handle: how the host speaks to a running server.
 
+#[cfg(feature = "board")]
+use crate::runtime::timings::Timings;
 use crate::{
     contracts::effects::Lane,
     engine::command::{Command, Decision},
@@ -54,6 +56,12 @@ impl Handle {
         let bare = pattern.trim_end_matches('/');
         let index = self.mounts.iter().position(|mount| mount.trim_end_matches('/') == bare)?;
         Some(MountId(index as u16))
+    }
+
+    /// How long the loop and the recorder take.
+    #[cfg(feature = "board")]
+    pub(super) fn timings(&self) -> &Timings {
+        &self.board.timings
     }
 
     /// Publishes to every subscriber of a topic.

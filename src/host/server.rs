@@ -129,7 +129,7 @@ impl Server {
                     log::error!("the store panicked when it was asked for a reader: there is none");
                     None
                 });
-                let (tx, rx) = recorder(limits, Arc::clone(&wake));
+                let (tx, rx) = recorder(limits, Arc::clone(&wake), Arc::clone(&board.timings));
                 let name = format!("{}-rec", thread.name);
                 let affinity = thread.affinity.clone();
                 let settings = ThreadSettings { name, affinity, ..ThreadSettings::default() };

@@ -3,12 +3,14 @@
 //! A push takes no lock and waits for nobody: it may fail, and then the command comes back. What is pushed wakes the
 //! loop, once for however many pushes come before it looks.
 
+use super::clock::Clock;
+use crate::ground::time::Tick;
 use std::{
     fmt,
     sync::{
         Arc,
         atomic::{
-            AtomicBool, AtomicUsize,
+            AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
@@ -26,13 +28,17 @@ use crossbeam_utils::CachePadded;
 pub(crate) struct Wake {
     /// Whether the loop has been woken and has not begun to look since. On a line of its own: every push writes it.
     armed: CachePadded<AtomicBool>,
+    /// When it was, on the clock's ticks; 0: nobody has looked at that since. Only for measuring: it may be told a turn late.
+    armed_at: AtomicU64,
+    clock: Clock,
     waker: mio::Waker,
 }
 
 impl Wake {
     /// Wakes by `waker`, which belongs to the loop's poll.
     pub(crate) fn new(waker: mio::Waker) -> Arc<Self> {
-        Arc::new(Self { armed: CachePadded::new(AtomicBool::new(false)), waker })
+        let armed = CachePadded::new(AtomicBool::new(false));
+        Arc::new(Self { armed, armed_at: AtomicU64::new(0), clock: Clock::new(), waker })
     }
 
     /// Has the loop's current or next poll return, unless somebody has done so already. One system call at most.
@@ -44,6 +50,7 @@ impl Wake {
         if self.armed.swap(true, AcqRel) {
             return;
         }
+        self.armed_at.store(self.clock.tick().as_nanos(), Relaxed);
         if let Err(error) = self.waker.wake() {
             // Nobody has been woken, so the next one must try again.
             self.armed.swap(false, AcqRel);
@@ -51,11 +58,20 @@ impl Wake {
         }
     }
 
-    /// The loop is about to look at everything that may have been left for it.
-    pub(crate) fn begin_drain(&self) {
+    /// The clock by which it tells when it was armed.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The loop is about to look at everything that may have been left for it. Tells when the first of that was left.
+    pub(crate) fn begin_drain(&self) -> Option<Tick> {
         // Acquire: pairs with the Release of `wake`, see there. A swap and not a store: a store reads nothing, so what
         // was left by the wake-up that it overwrites might not be seen, and nobody would wake us for it again.
         self.armed.swap(false, AcqRel);
+        if self.armed_at.load(Relaxed) == 0 {
+            return None;
+        }
+        Some(Tick::from_nanos(self.armed_at.swap(0, Relaxed)))
     }
 }
 
@@ -209,8 +225,13 @@ pub(crate) struct MailboxReceiver<C> {
 impl<C> MailboxReceiver<C> {
     /// To be called before the first [`pop`](Self::pop) of a turn; see [`Wake`]. Once per turn will do for everything
     /// that shares the wake-up.
-    pub(crate) fn begin_drain(&self) {
-        self.shared.wake.begin_drain();
+    pub(crate) fn begin_drain(&self) -> Option<Tick> {
+        self.shared.wake.begin_drain()
+    }
+
+    /// The wake-up of the loop.
+    pub(crate) fn wake(&self) -> &Wake {
+        &self.shared.wake
     }
 
     /// The oldest command.

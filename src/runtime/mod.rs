@@ -17,3 +17,4 @@ pub(crate) mod socket;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub(crate) mod sqlite;
 pub(crate) mod thread;
+pub(crate) mod timings;

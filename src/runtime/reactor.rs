@@ -8,6 +8,7 @@ use super::{
     mailbox::{MailboxReceiver, Weigh},
     recorder::{RecordSender, Report},
     socket::Socket,
+    timings::Timings,
 };
 use crate::{
     engine::{Engine, command::Command, settings::Settings},
@@ -56,6 +57,7 @@ pub(crate) struct Board {
     commands_refused: AtomicU64,
     /// Reads of recordings handed back.
     reads_refused: AtomicU64,
+    pub(crate) timings: Arc<Timings>,
 }
 
 impl Board {
@@ -67,6 +69,7 @@ impl Board {
             ended: AtomicBool::new(false),
             commands_refused: AtomicU64::new(0),
             reads_refused: AtomicU64::new(0),
+            timings: Arc::default(),
         }
     }
 
@@ -181,7 +184,8 @@ impl Reactor {
 
     /// Builds the engine and its contracts, on the loop's own thread.
     pub(crate) fn new(parts: Parts) -> Self {
-        let clock = Clock::new();
+        // By which wake-ups are told.
+        let clock = parts.mailbox.wake().clock();
         let entropy = Box::new(|| uuid::Uuid::new_v4().as_u128());
         let engine = Engine::new(parts.settings, parts.channels, entropy, clock.now());
         let doors = parts.listeners.into_iter().map(|listener| {
@@ -225,7 +229,7 @@ impl Reactor {
                 }
             }
             // Cleared before anything is looked at: whatever comes from here on wakes the next poll.
-            self.mailbox.begin_drain();
+            let woken = self.mailbox.begin_drain();
             let now = self.clock.now();
             self.engine.begin(now);
             self.dispatch(&events);
@@ -260,6 +264,7 @@ impl Reactor {
                 self.engine.ports_mut().settle(now.tick);
             }
             self.show();
+            self.measure(now.tick, woken);
             if let Some(at) = stop_at.filter(|_| given.is_none()) {
                 if self.engine.is_drained() {
                     self.engine.finish();
@@ -390,6 +395,15 @@ impl Reactor {
                 Some(Report::Down(why)) => self.engine.store_down(why),
                 None => break,
             }
+        }
+    }
+
+    /// Counts how long the turn took that began at `began`, and since when `woken` had to wait for its end.
+    fn measure(&self, began: Tick, woken: Option<Tick>) {
+        let ended = self.clock.tick();
+        self.board.timings.turn.count(ended - began);
+        if let Some(woken) = woken {
+            self.board.timings.handover.count(ended - woken);
         }
     }
 

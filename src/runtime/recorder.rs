@@ -1,7 +1,7 @@
 //! The recorder: a thread of its own that gives records to a [`Store`] in batches, tells the loop what became of them, and lets the store tidy up
 //! in between.
 
-use super::{clock::Clock, mailbox::Wake};
+use super::{clock::Clock, mailbox::Wake, timings::Timings};
 use crate::{
     contracts::store::{Store, StoreError, record::Record},
     ground::{
@@ -67,6 +67,7 @@ pub(crate) struct RecordReceiver {
     /// How long after that it is told again.
     tend_after: Duration,
     wake: Arc<Wake>,
+    timings: Arc<Timings>,
 }
 
 /// When a batch is full. Whoever records is not read while all room is taken, and that is not to wait for the window's end: so half of it is enough.
@@ -90,7 +91,11 @@ impl BatchSize {
 }
 
 /// Makes a recorder's two ends. The loop never has more than [`Limits::records`] records on their way that it has taken no verdict on.
-pub(crate) fn recorder(limits: &Limits, wake: Arc<Wake>) -> (RecordSender, RecordReceiver) {
+pub(crate) fn recorder(
+    limits: &Limits,
+    wake: Arc<Wake>,
+    timings: Arc<Timings>,
+) -> (RecordSender, RecordReceiver) {
     let records = limits.records;
     let (tx, rx) = crossbeam_channel::bounded(records);
     // Each verdict is on one record at least, and as many reports of a store that is down find room beside them.
@@ -122,6 +127,7 @@ pub(crate) fn recorder(limits: &Limits, wake: Arc<Wake>) -> (RecordSender, Recor
         tend_after: TEND_IDLE,
         clock,
         wake,
+        timings,
     };
     (sender, receiver)
 }
@@ -278,7 +284,9 @@ impl RecordReceiver {
     ) -> Result<(), StoreError> {
         loop {
             // A store that panics has refused, whatever state it is in; it is offered the next batch all the same.
+            let began = self.clock.tick();
             let committed = foreign::call(|| store.commit(batch));
+            self.timings.commit.count(self.clock.tick() - began);
             let committed =
                 committed.unwrap_or_else(|Panicked| Err(StoreError::Rejected("the store panicked".into())));
             match committed {
@@ -396,7 +404,7 @@ mod tests {
         let poll = mio::Poll::new().unwrap();
         let wake = Wake::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let limits = Limits { records: 10_000, record_bytes: 1_000_000, ..Limits::default() };
-        let (tx, rx) = recorder(&limits, wake);
+        let (tx, rx) = recorder(&limits, wake, Arc::default());
         (tx, rx, poll)
     }
 

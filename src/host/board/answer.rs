@@ -26,6 +26,11 @@ pub(super) fn tagged_json(request: &Request<'_>, tag: Tag, text: String) -> Resp
     response.with_header("Cache-Control", "no-cache")
 }
 
+/// Text about the present, without a tag: it is never the same again.
+pub(super) fn text(request: &Request<'_>, content_type: &'static str, text: String) -> Response {
+    packed(request, content_type, text.into_bytes()).with_header("Cache-Control", "no-store")
+}
+
 /// An error: a sentence that says what was expected.
 pub(super) fn fault(status: u16, sentence: &str) -> Response {
     let mut text = String::from("{\"error\":");

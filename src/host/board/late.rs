@@ -3,6 +3,7 @@
 use crate::{
     ground::counters::Stats,
     host::{handle::Handle, recordings::Recordings},
+    runtime::timings::Timings,
 };
 use std::sync::OnceLock;
 
@@ -32,6 +33,11 @@ impl Late {
     /// What was counted until the end of the loop's last turn, by the loop and beside it.
     pub(super) fn stats(&self) -> Stats {
         self.handle.get().map_or_else(Stats::default, Handle::stats)
+    }
+
+    /// How long the loop and the recorder take.
+    pub(super) fn timings(&self) -> Option<&Timings> {
+        self.handle.get().map(Handle::timings)
     }
 
     pub(super) fn recordings(&self) -> Option<&Recordings> {
