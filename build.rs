@@ -12,7 +12,7 @@ mod header {
     use std::{env, fmt::Write as _, fs, path::Path};
 
     /// The files of `src/ffi` that make the header, in its order, with their headings. Each gives its constants, its types and its functions.
-    const PARTS: [(&str, &str); 31] = [
+    const PARTS: [(&str, &str); 32] = [
         ("version", "Version"),
         ("status", "Statuses"),
         ("error", "What went wrong"),
@@ -39,6 +39,7 @@ mod header {
         ("request", "Requests"),
         ("response", "Answers and routes"),
         ("waiting", "Those who wait for the host"),
+        ("board", "The board and its endpoints"),
         ("contract", "Contracts of the host's own"),
         ("effects", "Within a contract's callbacks"),
         ("gate", "Gates"),

@@ -2636,6 +2636,27 @@ andon_status andon_request_header(const andon_request *request, andon_str name, 
  */
 andon_status andon_request_cookie(const andon_request *request, andon_str name, andon_str *value);
 
+/**
+ * How many connections are subscribed to a topic; 0 when it is no more. Only within a route's `handle`.
+ *
+ * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_ARGUMENT`.
+ */
+andon_status andon_request_subscribers(const andon_request *request, andon_topic topic, size_t *count);
+
+/**
+  * One of the messages that a newcomer to a topic gets, by its place from 0: its last message, or the latest
+  * of every key. Behind the last one `NOT_FOUND`, and when the topic is no more, or only its contract can
+  * say. Only within a route's `handle`; what it gives lives until that returns.
+ *
+  * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_ARGUMENT`,
+  * `NOT_FOUND`.
+ */
+andon_status andon_request_newest(const andon_request *request,
+                                  andon_topic topic,
+                                  size_t index,
+                                  andon_message_kind *kind,
+                                  andon_bytes *data);
+
 /* ---- Answers and routes ---------------------------------------------------------------------------------- */
 
 /** What the source of a streamed answer says: one of `ANDON_PULLED_*`. */
@@ -2682,6 +2703,11 @@ typedef struct andon_route {
     bool same_origin;
     /** As `andon_mount_options.any_origin`. */
     bool any_origin;
+    /**
+     * The pattern of a mount, as it was mounted: asks of clients what that mount asks, instead of all the
+     * above. Default: none.
+     */
+    andon_str of_mount;
 } andon_route;
 
 /** There may be more right away. */
@@ -2832,6 +2858,55 @@ andon_status andon_server_answer(const andon_server *server,
   * `STOPPED`.
  */
 andon_status andon_server_resume(const andon_server *server, andon_conn conn);
+
+/* ---- The board and its endpoints ------------------------------------------------------------------------- */
+
+/** How a board is served. Zero means the default. */
+typedef struct andon_board_options {
+    /** Set by `ANDON_BOARD_OPTIONS_INIT`. */
+    size_t struct_size;
+    /** What the page calls the place that it shows. Default "andon". */
+    andon_str title;
+    /**
+     * Who may ask for what belongs to no mount: the page itself, /readyz, /metrics, /api and /api/stats.
+     * Copied. Default: everybody.
+     */
+    const andon_gate *gate;
+    /** As `andon_route.roles`. */
+    const andon_str *roles;
+    /** How many there are. */
+    size_t roles_count;
+    /** As `andon_mount_options.same_origin`. */
+    bool same_origin;
+    /** As `andon_mount_options.any_origin`. */
+    bool any_origin;
+    /** As `andon_route.of_mount`, for what belongs to no mount by itself. */
+    andon_str of_mount;
+    /** The pattern of the monitor whose equipment is shown. Default: the first. */
+    andon_str monitor;
+    /** The pattern of the device sessions that are shown. Default: the first. */
+    andon_str devices;
+} andon_board_options;
+
+/**
+  * Serves the board: a page for people at "/", and plain HTTP for programs, as docs/http.md says. What shows
+  * a mount asks of its clients what the mount asks. `options` may be NULL.
+ *
+ * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a
+  * path that is taken, and a pattern at which nothing fit is mounted, are told by the start.
+ */
+andon_status andon_config_board(andon_config *config,
+                                const andon_board_options *options);
+
+/** What `ANDON_BOARD_OPTIONS_INIT` is: the size set, and all else zero. */
+static inline andon_board_options andon_board_options_init(void) {
+    andon_board_options made;
+    memset(&made, 0, sizeof made);
+    made.struct_size = sizeof made;
+    return made;
+}
+#define ANDON_BOARD_OPTIONS_INIT andon_board_options_init()
 
 /* ---- Contracts of the host's own ------------------------------------------------------------------------- */
 

@@ -578,6 +578,19 @@ public:
     [[nodiscard]] std::optional<std::string_view> query(std::string_view name) const noexcept { return find(andon_request_query, name); }
     [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const noexcept { return find(andon_request_header, name); }
     [[nodiscard]] std::optional<std::string_view> cookie(std::string_view name) const noexcept { return find(andon_request_cookie, name); }
+    /** In a route: how many connections are subscribed to a topic. */
+    [[nodiscard]] std::size_t subscribers(andon_topic topic) const noexcept {
+        std::size_t count = 0;
+        (void)andon_request_subscribers(raw_, topic, &count);
+        return count;
+    }
+    /** In a route: one of the messages that a newcomer to a topic gets, by its place from 0; none behind the last. */
+    [[nodiscard]] std::optional<std::string_view> newest(andon_topic topic, std::size_t index = 0) const noexcept {
+        andon_message_kind kind = 0;
+        andon_bytes data{};
+        if (andon_request_newest(raw_, topic, index, &kind, &data) != ANDON_STATUS_OK) return std::nullopt;
+        return detail::view(data);
+    }
 
 private:
     template <class F>
@@ -733,6 +746,8 @@ struct Door {
     bool asks = false;
     /** Mounts: at most so many connections; 0: as many as the server. */
     std::size_t connections = 0;
+    /** Routes and boards: the pattern of a mount, which asks instead. */
+    std::string_view of_mount = {};
 };
 
 namespace detail {
@@ -913,6 +928,7 @@ public:
         callbacks.roles_count = roles.size();
         callbacks.same_origin = door.same_origin;
         callbacks.any_origin = door.any_origin;
+        callbacks.of_mount = detail::text(door.of_mount);
         callbacks.context = owned.get();
         callbacks.handle = [](void* it, andon_conn conn, const andon_request* request, andon_bytes body) {
             andon_response* answer = nullptr;
@@ -926,6 +942,21 @@ public:
         const andon_status status = andon_config_route(raw_.get(), detail::text(method), detail::text(pattern), &callbacks);
         if (status == ANDON_STATUS_OK) (void)owned.release();
         return Result<void>::of(status);
+    }
+    /** Serves the board, a page at "/" and plain HTTP for programs; the door is for what belongs to no mount. An empty title: "andon"; an empty pattern: the first that is mounted. */
+    [[nodiscard]] Result<void> board(std::string_view title = {}, const Door& door = {}, std::string_view monitor = {}, std::string_view devices = {}) {
+        const std::vector<andon_str> roles = detail::texts(door.roles);
+        andon_board_options options = ANDON_BOARD_OPTIONS_INIT;
+        options.title = detail::text(title);
+        options.gate = door.gate ? door.gate->raw() : nullptr;
+        options.roles = roles.data();
+        options.roles_count = roles.size();
+        options.same_origin = door.same_origin;
+        options.any_origin = door.any_origin;
+        options.of_mount = detail::text(door.of_mount);
+        options.monitor = detail::text(monitor);
+        options.devices = detail::text(devices);
+        return Result<void>::of(andon_config_board(raw_.get(), &options));
     }
     /** The most memory that the server will allocate. Takes no more settings from then on. */
     [[nodiscard]] Result<std::size_t> memory_ceiling() {

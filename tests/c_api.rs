@@ -39,6 +39,13 @@ fn contracts_routes_and_decisions_are_the_hosts() {
 }
 
 #[test]
+#[cfg(feature = "board")]
+fn the_board_is_served_and_routes_belong_to_mounts() {
+    run("tests/c/board.c", Link::Shared);
+    run("tests/c/board.c", Link::Static);
+}
+
+#[test]
 fn clients_are_known_by_tables_tokens_and_the_hosts_word() {
     run("tests/c/identities.c", Link::Shared);
     run("tests/c/identities.c", Link::Static);

@@ -10,6 +10,8 @@
     reason = "the comments are the header's; docs/c-api.md says what pointers must be"
 )]
 
+#[cfg(feature = "board")]
+mod board;
 mod callback;
 mod config;
 mod contract;

@@ -1,17 +1,19 @@
 //! A request, as callbacks and events show it.
 
 use super::{
-    fault::{Fault, not_found, null},
+    fault::{Fault, bad, not_found, null},
     guard::{enter, enter_for},
     object::put,
     status::andon_status,
-    types::{Texts, andon_str},
+    types::{Texts, andon_bytes, andon_message_kind, andon_str, andon_topic, kind_of},
 };
 use crate::{
+    contracts::route::RouteContext,
+    ground::{frame::Payload, id::TopicId},
     hub::identity::Identity,
     wire::{owned::OwnedRequest, request::Request},
 };
-use std::cell::RefCell;
+use std::{cell::RefCell, ptr::NonNull};
 
 /// One request: of a plain HTTP client, or of a WebSocket's opening. It lives until the callback returns, or the event is released that shows it; so do the texts that it gives. It belongs to one thread.
 pub struct andon_request {
@@ -20,16 +22,39 @@ pub struct andon_request {
     subprotocol: Option<String>,
     /// What was given to C.
     texts: RefCell<Texts>,
+    /// What surrounds it, for a route; it lives as long as the callback runs, and so does this.
+    route: Option<NonNull<RouteContext<'static>>>,
+    /// What was given to C of topics.
+    newest: RefCell<Vec<(TopicId, Vec<Payload>)>>,
 }
 
 /// A request of somebody who is not known.
 pub(super) fn told(request: OwnedRequest) -> andon_request {
-    andon_request { request, identity: Identity::ANONYMOUS, subprotocol: None, texts: RefCell::default() }
+    andon_request {
+        request,
+        identity: Identity::ANONYMOUS,
+        subprotocol: None,
+        texts: RefCell::default(),
+        route: None,
+        newest: RefCell::default(),
+    }
 }
 
 impl andon_request {
     pub(super) fn of(request: &Request<'_>, identity: &Identity, subprotocol: Option<&str>) -> Self {
         Self { identity: identity.clone(), subprotocol: subprotocol.map(Into::into), ..told(request.into()) }
+    }
+
+    /// A request to a route. It must be gone when `context` is.
+    pub(super) fn to_route(request: &Request<'_>, context: &RouteContext<'_>) -> Self {
+        let route = Some(NonNull::from(context).cast());
+        Self { route, ..Self::of(request, context.identity, None) }
+    }
+
+    fn route(&self) -> Result<&RouteContext<'_>, Fault> {
+        let route = self.route.ok_or_else(|| bad("only a request to a route knows of topics"))?;
+        // SAFETY: it was made of a reference that outlives this request, as whoever made it knows.
+        Ok(unsafe { route.as_ref() })
     }
 
     fn lend(&self, text: &str) -> andon_str {
@@ -183,6 +208,57 @@ pub unsafe extern "C" fn andon_request_cookie(
 ) -> andon_status {
     // SAFETY: the caller's word.
     unsafe { find(request, name, value, "cookie", |r, name| r.cookie(name).map(Into::into)) }
+}
+
+/// How many connections are subscribed to a topic; 0 when it is no more. Only within a route's `handle`.
+///
+/// Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_ARGUMENT`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_request_subscribers(
+    request: *const andon_request,
+    topic: andon_topic,
+    count: *mut usize,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let request = unsafe { see(request) }?;
+        // SAFETY: the caller's word.
+        unsafe { put(count, "count", request.route()?.subscribers(topic.into())) }
+    })
+}
+
+/// One of the messages that a newcomer to a topic gets, by its place from 0: its last message, or the latest of every key. Behind the last one `NOT_FOUND`, and when the topic is no more, or only its contract can say. Only within a route's `handle`; what it gives lives until that returns.
+///
+/// Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_ARGUMENT`, `NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_request_newest(
+    request: *const andon_request,
+    topic: andon_topic,
+    index: usize,
+    kind: *mut andon_message_kind,
+    data: *mut andon_bytes,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let request = unsafe { see(request) }?;
+        let (context, topic) = (request.route()?, TopicId::from(topic));
+        let mut asked = request.newest.borrow_mut();
+        let at = match asked.iter().position(|(id, _)| *id == topic) {
+            Some(at) => at,
+            None => {
+                asked.push((topic, context.newest(topic).unwrap_or_default()));
+                asked.len() - 1
+            }
+        };
+        let message = asked[at].1.get(index);
+        let message =
+            message.ok_or_else(|| not_found(format!("a newcomer gets no message {index}")))?.as_message();
+        // SAFETY: the caller's word. What is lent lies in a box of its own, which stays where it is until the request is gone.
+        unsafe {
+            put(kind, "kind", kind_of(message))?;
+            put(data, "data", andon_bytes::of(message.as_bytes()))
+        }
+    })
 }
 
 /// # Safety

@@ -168,6 +168,8 @@ pub struct andon_route {
     pub same_origin: bool,
     /// As `andon_mount_options.any_origin`.
     pub any_origin: bool,
+    /// The pattern of a mount, as it was mounted: asks of clients what that mount asks, instead of all the above. Default: none.
+    pub of_mount: andon_str,
 }
 
 // SAFETY: the size first; null, false, numbers and no functions are zeros.
@@ -296,7 +298,7 @@ pub unsafe extern "C" fn andon_config_route(
         let made = || {
             let context = Context::new(route.context, route.drop);
             move |at: &RouteContext<'_>, request: &Request<'_>, body: &[u8]| -> Reply {
-                let shown = andon_request::of(request, at.identity, None);
+                let shown = andon_request::to_route(request, at);
                 // SAFETY: the host gave both for this; what is shown lives until it returns.
                 let given =
                     unsafe { handle(context.get(), at.conn.into(), &raw const shown, andon_bytes::of(body)) };
@@ -312,19 +314,41 @@ pub unsafe extern "C" fn andon_config_route(
             }
         };
         // SAFETY: the caller's word.
-        let door = unsafe { route_options(&route) }?;
+        let door = unsafe { route_options(&Asking::of(&route)) }?;
         // SAFETY: the caller's word.
         unsafe { change(config, |builder| builder.route_with(method, pattern, door, made())) }
     })
+}
+
+/// Who may ask, as C says it.
+pub(super) struct Asking {
+    pub(super) gate: *const andon_gate,
+    pub(super) roles: *const andon_str,
+    pub(super) roles_count: usize,
+    pub(super) same_origin: bool,
+    pub(super) any_origin: bool,
+    pub(super) of_mount: andon_str,
+}
+
+impl Asking {
+    fn of(route: &andon_route) -> Self {
+        let &andon_route { gate, roles, roles_count, same_origin, any_origin, of_mount, .. } = route;
+        Self { gate, roles, roles_count, same_origin, any_origin, of_mount }
+    }
 }
 
 /// Who may ask.
 ///
 /// # Safety
 ///
-/// What the route points to can be read.
-unsafe fn route_options(given: &andon_route) -> Result<RouteOptions, Fault> {
+/// What it points to can be read.
+pub(super) unsafe fn route_options(given: &Asking) -> Result<RouteOptions, Fault> {
     let mut made = RouteOptions::new();
+    // SAFETY: the caller's word.
+    let mount = unsafe { given.of_mount.read("of_mount") }?;
+    if !mount.is_empty() {
+        made = made.of_mount(mount);
+    }
     // SAFETY: the caller's word.
     if let Some(gate) = unsafe { gate::copy(given.gate) }? {
         made = made.gate(gate);

@@ -53,8 +53,15 @@ int main() {
         auto answer = andon::Response::make(200).value();
         answer.header("X-Who", request.param("who").value_or("")).value();
         answer.body("text/plain", "hi").value();
+        CHECK(request.subscribers(andon_topic{7, 7}) == 0 && !request.newest(andon_topic{7, 7}));
         return answer;
     }).value();
+    andon::Door of_monitor;
+    of_monitor.of_mount = "/m";
+    config.route("GET", "/mine", [](andon_conn, andon::Request, std::string_view) -> std::optional<andon::Response> {
+        return andon::Response::make(204).value();
+    }, of_monitor).value();
+    config.board("Line 3").value();
     CHECK(config.memory_ceiling().value() > 0);
     CHECK(config.listen("127.0.0.1:0").status() == andon::Status::Spent);
     {
@@ -87,6 +94,12 @@ int main() {
         char head[1024];
         int asker = tcp(server.port());
         CHECK(ask(asker, "GET", "/hi/Bert", "", head, sizeof head) == 200 && strstr(head, "X-Who: Bert"));
+        close(asker);
+        asker = tcp(server.port());
+        CHECK(ask(asker, "GET", "/mine", "", head, sizeof head) == 204);
+        close(asker);
+        asker = tcp(server.port());
+        CHECK(ask(asker, "GET", "/api/equipment", "", head, sizeof head) == 200 && strstr(head, "application/json"));
         close(asker);
         close(client);
         close(watcher);
