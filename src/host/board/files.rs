@@ -10,6 +10,7 @@ use crate::{
         tag::Tag,
     },
 };
+use std::borrow::Cow;
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -42,14 +43,13 @@ pub(super) const FILES: [File; 4] = [
 /// Serves a file, compressed once for all who take that.
 pub(super) fn route(file: File) -> impl Route {
     let tag = Tag::of([file.bytes]);
-    // For as long as the process runs, as the file itself is.
-    let packed: &'static [u8] = gzip(file.bytes, true).leak();
+    let packed = gzip(file.bytes, true);
     move |_: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         if is_known(request, tag) {
             return unchanged(tag);
         }
         let small = packed.len() < file.bytes.len() && accepts_gzip(request.header_all("accept-encoding"));
-        let bytes = if small { packed } else { file.bytes };
+        let bytes = if small { Cow::Owned(packed.clone()) } else { Cow::Borrowed(file.bytes) };
         let mut response = with_tag(Response::bytes(200, file.content_type, bytes), tag)
             .with_header("Cache-Control", "no-cache")
             .with_header("Vary", CODED)
