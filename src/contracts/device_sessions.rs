@@ -22,7 +22,7 @@ use super::{
         StoreError,
         device::{SessionRow, SessionStatus},
     },
-    told::device::DeviceEvent,
+    told::{device::DeviceEvent, news::News},
 };
 use crate::ground::{
     close::Closed,
@@ -148,8 +148,12 @@ impl Contract for Sessions {
         for at in devices {
             let Some(device) = self.devices.get_mut(at) else { continue };
             device.connections -= 1;
+            let left = (device.connections == 0).then(|| Arc::clone(&device.id));
             if device.active.as_ref().is_some_and(|active| active.holder == peer) {
                 self.finish(fx, at, SessionStatus::Disconnected, None);
+            }
+            if let Some(device) = left {
+                fx.tell(|| News::DeviceLeft { device });
             }
             self.tidy(fx, at);
         }

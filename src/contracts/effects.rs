@@ -1,5 +1,7 @@
 //! What a contract wants done.
 
+#[cfg(feature = "contracts")]
+use super::told::news::News;
 use super::{store::record::RecordBody, told::EventBody};
 use crate::{
     ground::{
@@ -132,6 +134,8 @@ pub(crate) enum Op {
     Retire {
         topic: TopicId,
     },
+    #[cfg(feature = "contracts")]
+    Tell(News),
 }
 
 /// Where a contract says what is to be done. The engine carries it out, in order, when the call returns; a contract that panics
@@ -151,6 +155,9 @@ pub struct Effects {
     /// What tag tables counted, in the order of [`TagCounts`].
     pub(crate) tag_counts: [u64; TagCounts::LEN],
     pub(crate) entropy: Box<dyn FnMut() -> u128 + Send>,
+    /// Somebody may want to hear of news.
+    #[cfg(feature = "contracts")]
+    pub(crate) tells: bool,
 }
 
 impl Effects {
@@ -165,6 +172,8 @@ impl Effects {
             counts: [0; Count::LEN],
             tag_counts: [0; TagCounts::LEN],
             entropy,
+            #[cfg(feature = "contracts")]
+            tells: false,
         }
     }
 
@@ -300,6 +309,14 @@ impl Effects {
         self.ops.push(Op::Event { class, key, about, body: body.into() });
     }
 
+    /// Tells the event streams, if there are any, what no event says.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn tell(&mut self, news: impl FnOnce() -> News) {
+        if self.tells {
+            self.ops.push(Op::Tell(news()));
+        }
+    }
+
     /// Records something in words of the contract's own. The ticket comes back by [`Contract::recorded`](crate::Contract::recorded) when it is
     /// committed, which is waited for: as [`file_now`](Self::file_now).
     pub fn record(&mut self, stream: &str, key: &str, payload: &[u8]) -> RecordTicket {
@@ -372,28 +389,33 @@ impl Effects {
         let effects = self
             .ops
             .drain(..)
-            .map(|op| match op {
-                Op::Send { to, opcode, payload: p, lane } => {
-                    Effect::Send { to, message: payload(opcode, p), urgent: lane == Lane::Urgent }
-                }
-                Op::Publish { topic, opcode, payload: p, notice } => {
-                    Effect::Publish { topic, key: None, message: payload(opcode, p), notice }
-                }
-                Op::PublishKey { topic, opcode, key, payload: p } => Effect::Publish {
-                    topic,
-                    key: Some(text(key)),
-                    message: payload(opcode, p),
-                    notice: false,
-                },
-                Op::Republish { topic } => Effect::Republish { topic },
-                Op::Subscribe { conn, topic, snapshot } => Effect::Subscribe { conn, topic, snapshot },
-                Op::Unsubscribe { conn, topic } => Effect::Unsubscribe { conn, topic },
-                Op::Close { conn, code, reason } => Effect::Close { conn, code, reason: text(reason) },
-                Op::Event { class, key, about, body } => Effect::Event { class, key, about, body },
-                Op::Record { ticket, body, awaited, at } => Effect::Record { ticket, body, awaited, at },
-                Op::Arm { at } => Effect::Arm { at },
-                Op::Declare { id, topic } => Effect::Declare { topic: id, source: topic.source },
-                Op::Retire { topic } => Effect::Retire { topic },
+            .filter_map(|op| {
+                Some(match op {
+                    Op::Send { to, opcode, payload: p, lane } => {
+                        Effect::Send { to, message: payload(opcode, p), urgent: lane == Lane::Urgent }
+                    }
+                    Op::Publish { topic, opcode, payload: p, notice } => {
+                        Effect::Publish { topic, key: None, message: payload(opcode, p), notice }
+                    }
+                    Op::PublishKey { topic, opcode, key, payload: p } => Effect::Publish {
+                        topic,
+                        key: Some(text(key)),
+                        message: payload(opcode, p),
+                        notice: false,
+                    },
+                    Op::Republish { topic } => Effect::Republish { topic },
+                    Op::Subscribe { conn, topic, snapshot } => Effect::Subscribe { conn, topic, snapshot },
+                    Op::Unsubscribe { conn, topic } => Effect::Unsubscribe { conn, topic },
+                    Op::Close { conn, code, reason } => Effect::Close { conn, code, reason: text(reason) },
+                    Op::Event { class, key, about, body } => Effect::Event { class, key, about, body },
+                    Op::Record { ticket, body, awaited, at } => Effect::Record { ticket, body, awaited, at },
+                    Op::Arm { at } => Effect::Arm { at },
+                    Op::Declare { id, topic } => Effect::Declare { topic: id, source: topic.source },
+                    Op::Retire { topic } => Effect::Retire { topic },
+                    // Nothing that a contract of the host's could say.
+                    #[cfg(feature = "contracts")]
+                    Op::Tell(_) => return None,
+                })
             })
             .collect();
         self.bytes.clear();

@@ -320,7 +320,12 @@ impl Guided {
         for who in session.participants.values_mut() {
             who.filed = None;
         }
+        // Everybody who was there has been closed.
+        let code = Arc::clone(&session.row.code);
         self.enter(fx, session);
+        if let Some(session) = self.sessions.get_mut(&code) {
+            session.participants.values_mut().for_each(|who| who.show(fx));
+        }
     }
 
     fn restore(&self, fx: &mut Effects, session: &mut Session, rows: impl Iterator<Item = ParticipantRow>) {
@@ -341,6 +346,7 @@ impl Guided {
         for who in session.participants.values_mut() {
             self.clerk.restored(fx, who);
         }
+        session.show(fx);
         self.sessions.insert(Arc::clone(&session.row.code), session);
     }
 
@@ -419,8 +425,12 @@ impl Guided {
             self.clerk.subtasks(fx, session);
             if over {
                 self.clerk.session(fx, session);
+            }
+            session.show(fx);
+            if over {
                 for who in session.participants.values_mut() {
                     self.clerk.participant(fx, who);
+                    who.show(fx);
                 }
             }
             return;
@@ -485,9 +495,11 @@ fn current(saved: &SavedGuidedSession) -> impl Iterator<Item = ParticipantRow> {
 }
 
 fn info(session: &Session) -> GuidedInfo {
+    let online = session.participants.iter().filter(|(_, who)| who.connections > 0);
     GuidedInfo {
         session: session.row.clone(),
         subtasks: Arc::clone(&session.subtasks),
         participants: session.participants.values().map(|who| who.row.clone()).collect(),
+        online: online.map(|(user_id, _)| *user_id).collect(),
     }
 }

@@ -7,6 +7,8 @@ pub(crate) mod device_sessions;
 pub(crate) mod effects;
 #[cfg(feature = "contracts")]
 pub(crate) mod equipment_monitor;
+#[cfg(feature = "board")]
+pub(crate) mod feed;
 pub(crate) mod gate;
 pub(crate) mod gates;
 #[cfg(feature = "contracts")]

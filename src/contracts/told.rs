@@ -2,6 +2,8 @@
 
 pub(crate) mod device;
 pub(crate) mod guided;
+#[cfg(feature = "contracts")]
+pub(crate) mod news;
 
 use crate::ground::{frame::Payload, id::EquipmentId};
 use device::DeviceEvent;

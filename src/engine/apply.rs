@@ -5,7 +5,7 @@ use super::{
     command::Command,
     event::{Event, EventMask},
     ledger::{Entry, Filed, Refusal},
-    peer::{Peer, Phase, SubRef},
+    peer::{Peer, SubRef},
     ports::Ports,
     settings::Mount,
     transport::Transport,
@@ -154,6 +154,10 @@ impl<T: Transport, P: Ports> Engine<T, P> {
                 let at = at.unwrap_or(self.now.wall);
                 self.record(mount, Record { contract, mount, ticket, at, awaited, body });
             }
+            #[cfg(feature = "board")]
+            Op::Tell(news) => self.feeds.told(mount, &news),
+            #[cfg(all(feature = "contracts", not(feature = "board")))]
+            Op::Tell(_) => {}
             Op::Arm { at } => self.mounts[mount.index()].deadline = at,
             Op::Declare { id, topic } => self.declare(id, topic, Some(mount)),
             Op::Retire { topic } => {
@@ -410,6 +414,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         about: Option<ConnId>,
         body: EventBody,
     ) {
+        #[cfg(feature = "board")]
+        self.feeds.heard(mount, &body);
         if !self.settings_events.contains(EventMask::CONTRACTS) {
             return;
         }
@@ -544,12 +550,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             Command::Decide { conn, decision } => self.decided(conn, decision),
             Command::Answer { conn, response } => self.answered(conn, response),
             Command::Resume { conn } => {
-                if self.peers.get(conn).is_some()
-                    && let Some(Phase::Answering(answer)) = self.peers.at_mut(conn.slot).map(|p| &mut p.phase)
-                {
-                    answer.waits = false;
-                    self.mark_dirty(conn.slot);
-                } else {
+                if !self.resume_answer(conn) {
                     self.stats.commands_stale += 1;
                 }
             }

@@ -728,6 +728,23 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
+    /// The source of a streamed answer has more. False when there is no such answer.
+    pub(super) fn resume_answer(&mut self, conn: ConnId) -> bool {
+        let due = self.now.tick + self.close_wait();
+        if self.peers.get(conn).is_none() {
+            return false;
+        }
+        let Some(peer) = self.peers.at_mut(conn.slot) else { return false };
+        let idle = peer.outbox.is_none();
+        let Phase::Answering(answer) = &mut peer.phase else { return false };
+        if mem::take(&mut answer.waits) && idle {
+            // It has taken all there was, so its time for what comes now begins now.
+            self.deadlines.set(queue::CLOSE, conn.slot, due);
+        }
+        self.mark_dirty(conn.slot);
+        true
+    }
+
     /// Some of an answer was taken, or nothing is left of it.
     pub(super) fn answer_progress(&mut self, slot: u32, written: usize) {
         let due = self.now.tick + self.close_wait();

@@ -18,6 +18,8 @@ pub(crate) mod command;
 pub(crate) mod costs;
 mod desk;
 pub(crate) mod event;
+#[cfg(feature = "board")]
+pub(crate) mod feeds;
 mod held;
 mod intake;
 mod keeper;
@@ -145,6 +147,8 @@ pub(crate) struct Engine<T, P> {
     #[allow(clippy::vec_box, reason = "they move between here and a pointer in each connection")]
     spare_outboxes: Vec<Box<Outbox>>,
     pieces: Vec<pump::Piece>,
+    #[cfg(feature = "board")]
+    feeds: feeds::Feeds,
 }
 
 impl<T: Transport, P: Ports> Engine<T, P> {
@@ -155,7 +159,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         entropy: Box<dyn FnMut() -> u128 + Send>,
         now: Now,
     ) -> Self {
-        let Settings { limits, events, router, access, mounts, routes, topics, store } = settings;
+        #[cfg(feature = "board")]
+        let feeds = settings.feeds;
+        let Settings { limits, events, router, access, mounts, routes, topics, store, .. } = settings;
         let ids = TopicIds::new(limits.topics, limits.log_bytes_total);
         let mut engine = Self {
             frame_limits: FrameLimits {
@@ -200,8 +206,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             outbox_total: 0,
             spare_outboxes: Vec::new(),
             pieces: Vec::new(),
+            #[cfg(feature = "board")]
+            feeds,
             limits,
         };
+        #[cfg(feature = "board")]
+        engine.begin_feeds();
         for (name, topic) in topics {
             // The builder has checked number and size, so the ids are there; slot i is the i-th topic.
             if let Ok(id) = engine.fx.topics.allot(topic.log_bytes) {
@@ -322,6 +332,8 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.release_held();
         self.run_deadlines();
         self.run_reads();
+        #[cfg(feature = "board")]
+        self.turn_feeds();
         self.flush();
         if self.feeding_is_blocked() {
             // Commands and deadlines of contracts wait for it.
@@ -339,7 +351,12 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             .min();
         let expiry = self.expiries.first().map(|&(at, _)| at);
         let store = self.ledger.gives_up_at();
-        [self.deadlines.next(), contracts, expiry, store, self.last_words].into_iter().flatten().min()
+        #[cfg(feature = "board")]
+        let feeds = self.feeds.next_deadline();
+        #[cfg(not(feature = "board"))]
+        let feeds = None;
+        let due = [self.deadlines.next(), contracts, expiry, store, self.last_words, feeds];
+        due.into_iter().flatten().min()
     }
 
     /// Whether `run` has something to do right away.
@@ -350,6 +367,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             || self.may_resume()
             || self.ledger.refusals() > 0
             || self.board.fanning_out().is_some()
+            || self.feeds_have_news()
     }
 
     /// The server stops: the contracts say their last words, everyone is closed with 1001. A contract that waits for the store, to say what it has
@@ -362,6 +380,9 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             self.with_contract(MountId(index as u16), |contract, fx| contract.shutdown(fx));
         }
         self.last_words = Some(self.now.tick + LAST_WORDS_WAIT);
+        // Behind the ends of sessions, which are told first.
+        #[cfg(feature = "board")]
+        self.feeds.end();
         for slot in 0..self.peers.extent() as u32 {
             if let Some(peer) = self.peers.at_mut(slot) {
                 // Readiness comes in turns; a request may be there that none has told of yet.
@@ -489,7 +510,16 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
+    fn feeds_have_news(&self) -> bool {
+        #[cfg(feature = "board")]
+        return self.feeds.have_news();
+        #[cfg(not(feature = "board"))]
+        false
+    }
+
     fn gauge(&mut self) {
+        #[cfg(feature = "board")]
+        self.gauge_feeds();
         self.stats.parked = self.parked as u64;
         self.stats.partial_bytes = self.partial_total as u64;
         self.stats.outbox_bytes = self.outbox_total as u64;

@@ -13,6 +13,10 @@ use std::mem;
 
 impl<T: Transport, P: Ports> Engine<T, P> {
     pub(super) fn state_event(&mut self, key: StateKey, event: Event) {
+        #[cfg(feature = "board")]
+        if let Event::Store { up, why } = &event {
+            self.feeds.store(*up, why);
+        }
         let wanted = match event {
             Event::Opened { .. } => EventMask::CONNECTIONS,
             Event::Contract { .. } => EventMask::CONTRACTS,

@@ -30,6 +30,9 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<(String, Topic)>,
     /// The guided sessions that the store knows; none without a store, when records are refused.
     pub(crate) store: Option<Vec<SavedGuidedSession>>,
+    /// What the event streams of the board tell.
+    #[cfg(feature = "board")]
+    pub(crate) feeds: super::feeds::Feeds,
 }
 
 /// One mount, as configured.

@@ -62,6 +62,8 @@ stats! {
     refusals_waiting,
     /// Whether the store cannot store anything, or has not answered for 10 s: 1 or 0, now.
     store_down,
+    /// Event streams of the board that are open, now.
+    feed_streams,
 
     /// TCP connections accepted.
     accepted,
@@ -116,6 +118,12 @@ stats! {
     lingers_cut,
     /// Streamed answers that were cut short by their source.
     streams_aborted,
+    /// Event streams of the board refused with 503 because as many were open as may be, or the server was stopping.
+    feed_refused,
+    /// Times that an event stream was told of a gap: its client came back too late, or was too slow.
+    feed_gaps,
+    /// Newest samples that event streams were not told of: they were too large, or there were too many sessions.
+    feed_samples_dropped,
 
     /// Upgrades to a WebSocket.
     opened,

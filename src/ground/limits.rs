@@ -503,3 +503,32 @@ pub(crate) const DEVICE_DATA_TYPES_MAX: usize = 32;
 /// Bytes of the name of such a type.
 #[cfg(feature = "contracts")]
 pub(crate) const DEVICE_DATA_TYPE_BYTES_MAX: usize = 64;
+/// Event streams of one feed at once.
+#[cfg(feature = "board")]
+pub(crate) const FEED_STREAMS_MAX: usize = 64;
+/// Happenings that a client may have missed when it comes back, and still gets.
+#[cfg(feature = "board")]
+pub(crate) const FEED_HAPPENINGS_MAX: usize = 1_024;
+/// Bytes of these, as they are sent.
+#[cfg(feature = "board")]
+pub(crate) const FEED_BYTES_MAX: usize = 1 << 20;
+/// Sessions of which the newest sample is kept for those who watch.
+#[cfg(feature = "board")]
+pub(crate) const FEED_SESSIONS_MAX: usize = 1_024;
+/// A sample that is shown to those who watch.
+#[cfg(feature = "board")]
+pub(crate) const FEED_SAMPLE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of all these.
+#[cfg(feature = "board")]
+pub(crate) const FEED_SAMPLES_BYTES_MAX: usize = 4 << 20;
+#[cfg(feature = "board")]
+const _: () = assert!(
+    4 * FEED_SAMPLE_BYTES_MAX <= FEED_SAMPLES_BYTES_MAX,
+    "large samples must not push out all others, nor themselves"
+);
+/// How often newest samples are let out at most.
+#[cfg(feature = "board")]
+pub(crate) const FEED_SAMPLE_PERIOD: Duration = Duration::from_millis(250);
+/// How often a comment says that an event stream is alive.
+#[cfg(feature = "board")]
+pub(crate) const FEED_BEAT: Duration = Duration::from_secs(15);

@@ -470,6 +470,8 @@ impl Builder {
                 routes,
                 topics,
                 store: None,
+                #[cfg(feature = "board")]
+                feeds: crate::engine::feeds::Feeds::default(),
             },
             #[cfg(feature = "contracts")]
             device_sessions: self.device_sessions.into_iter().map(|(id, ..)| id).collect(),

@@ -37,8 +37,7 @@ impl ExportFormat {
                 let _ = write!(out, r#"{{"seq":{seq},"received_at":{received_at},"device_id":"#);
                 write::string(&sample.device, out);
                 out.push_str(r#","payload":"#);
-                // In JSON a line break can only stand between tokens.
-                out.extend(sample.payload.chars().map(|c| if matches!(c, '\r' | '\n') { ' ' } else { c }));
+                write::in_one_line(&sample.payload, out);
                 out.push_str("}\n");
             }
             Self::Csv => {

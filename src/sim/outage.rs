@@ -80,6 +80,8 @@ impl Outage {
             routes: Vec::new(),
             topics: Vec::new(),
             store: Some(Vec::new()),
+            #[cfg(feature = "board")]
+            feeds: crate::engine::feeds::Feeds::default(),
         };
         let now = Now { tick: second(0), wall: Wall::default() };
         Self { engine: Engine::new(settings, ports, Box::new(|| 0), now), told }

@@ -220,6 +220,8 @@ impl Stage {
             routes,
             topics,
             store: records.then(Vec::new),
+            #[cfg(feature = "board")]
+            feeds: crate::engine::feeds::Feeds::default(),
         };
         let now = Tick::from_nanos(1_000_000_000);
         let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));

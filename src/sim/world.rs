@@ -139,6 +139,8 @@ impl<const S: bool> World<S> {
             routes,
             topics,
             store: records.then(Vec::new),
+            #[cfg(feature = "board")]
+            feeds: crate::engine::feeds::Feeds::default(),
         };
         let mut entropy = rng.fork();
         let entropy = Box::new(move || entropy.u128(..));

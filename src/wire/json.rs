@@ -4,6 +4,8 @@
 pub(crate) mod check;
 #[cfg(feature = "contracts")]
 pub(crate) mod compact;
+#[cfg(feature = "board")]
+pub(crate) mod fields;
 #[cfg(feature = "contracts")]
 pub(crate) mod object;
 pub(crate) mod write;

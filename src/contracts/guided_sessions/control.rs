@@ -65,6 +65,7 @@ pub(super) fn control(
     session.say(fx, Audience::All, &said);
     if session.row != before {
         clerk.session(fx, session);
+        session.show(fx);
     }
     let act = StepControl {
         code: Arc::clone(&session.row.code),

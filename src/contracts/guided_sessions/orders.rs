@@ -67,6 +67,8 @@ pub struct GuidedInfo {
     pub subtasks: Arc<[Subtask]>,
     /// Who takes part or did, by user: with the status, and the step completed last.
     pub participants: Vec<ParticipantRow>,
+    /// The users among them who have a connection, in order.
+    pub(crate) online: Vec<i64>,
 }
 
 /// One wish of the host.

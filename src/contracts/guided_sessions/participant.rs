@@ -1,7 +1,11 @@
 //! One person in a session, over all connections of that user.
 
 use crate::{
-    contracts::store::guided::{ParticipantRow, ParticipantStatus},
+    contracts::{
+        effects::Effects,
+        store::guided::{ParticipantRow, ParticipantStatus},
+        told::news::News,
+    },
     ground::{
         id::{ConnId, RecordTicket},
         time::Tick,
@@ -22,6 +26,8 @@ pub(super) struct Participant {
     pub(super) filed_at: Tick,
     /// When it is to be recorded, if that waits.
     pub(super) due: Option<Tick>,
+    /// As whoever watches was told last: the row, and whether there was a connection.
+    shown: Option<(ParticipantRow, bool)>,
 }
 
 /// One reply, in the order of requests.
@@ -57,7 +63,15 @@ impl Step {
 
 impl Participant {
     pub(super) fn new(row: ParticipantRow) -> Self {
-        Self { row, connections: 0, line: VecDeque::new(), filed: None, filed_at: Tick::ZERO, due: None }
+        Self {
+            row,
+            connections: 0,
+            line: VecDeque::new(),
+            filed: None,
+            filed_at: Tick::ZERO,
+            due: None,
+            shown: None,
+        }
     }
 
     /// As a store, or the contract before this one, knew it: without a connection.
@@ -67,6 +81,24 @@ impl Participant {
             row.status = ParticipantStatus::Disconnected;
         }
         Self { filed: Some(known), ..Self::new(row) }
+    }
+
+    /// Tells whoever watches, if there is something new.
+    pub(super) fn show(&mut self, fx: &mut Effects) {
+        if !fx.tells {
+            return;
+        }
+        let online = self.connections > 0;
+        let last_active_at = self.row.last_active_at;
+        // That somebody was heard again is nothing new.
+        let known = self.shown.as_mut().is_some_and(|(row, was_online)| {
+            row.last_active_at = last_active_at;
+            (&*row, *was_online) == (&self.row, online)
+        });
+        if !known {
+            self.shown = Some((self.row.clone(), online));
+            fx.tell(|| News::Participant { row: self.row.clone(), online });
+        }
     }
 
     /// Who is through stays so.

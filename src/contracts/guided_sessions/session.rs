@@ -5,6 +5,7 @@ use crate::{
     contracts::{
         effects::Effects,
         store::guided::{GuidedRole, GuidedSessionRow, GuidedStatus, ParticipantStatus, Subtask},
+        told::news::News,
     },
     ground::{id::TopicId, time::Wall},
 };
@@ -70,6 +71,11 @@ impl Session {
                 fx.publish(self.topics.of(role), message);
             }
         }
+    }
+
+    /// Tells whoever watches how it is.
+    pub(super) fn show(&self, fx: &mut Effects) {
+        fx.tell(|| News::Session { row: self.row.clone(), subtasks: Arc::clone(&self.subtasks) });
     }
 
     pub(super) fn subtask(&self, id: i64) -> Option<&Subtask> {

@@ -184,6 +184,7 @@ impl Turn<'_> {
         }
         let who = self.session.participants.get_mut(&self.user_id).expect("a turn is a participant's");
         self.clerk.participant(self.fx, who);
+        who.show(self.fx);
     }
 
     /// A step is completed, and, where there is a store, committed: instructors and the host never hear of what a crash can lose.

@@ -214,6 +214,8 @@ impl Plan {
             routes: Vec::new(),
             topics: Vec::new(),
             store: self.has_store.then_some(saved),
+            #[cfg(feature = "board")]
+            feeds: crate::engine::feeds::Feeds::default(),
         };
         let (mut draws, told) = (rng.fork(), Arc::clone(truth));
         let entropy = move || {

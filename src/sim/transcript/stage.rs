@@ -65,6 +65,8 @@ pub(super) fn settings(
         routes: Vec::new(),
         topics,
         store: None,
+        #[cfg(feature = "board")]
+        feeds: crate::engine::feeds::Feeds::default(),
     }
 }
 

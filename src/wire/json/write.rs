@@ -27,3 +27,14 @@ pub(crate) fn string(text: &str, out: &mut String) {
     out.push_str(&text[kept..]);
     out.push('"');
 }
+
+/// Appends JSON with spaces for its line breaks, which can only stand between tokens.
+pub(crate) fn in_one_line(json: &str, out: &mut String) {
+    let mut kept = 0;
+    for (at, _) in json.match_indices(['\r', '\n']) {
+        out.push_str(&json[kept..at]);
+        out.push(' ');
+        kept = at + 1;
+    }
+    out.push_str(&json[kept..]);
+}
