@@ -357,3 +357,6 @@ impl State {
         self.released_at.map_or(Tick::ZERO, |at| at + FEED_SAMPLE_PERIOD)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,7 @@ use crate::{
         },
         time::Tick,
     },
+    hub::identity::Identity,
     wire::response::Response,
 };
 use clerk::Clerk;
@@ -474,18 +475,19 @@ impl Person {
     /// Whom the gate has made out: an integer for a subject, and one of the two roles.
     fn of(hello: &Hello<'_>) -> Option<Self> {
         let identity = hello.identity;
-        let user_id = identity.subject()?.parse().ok()?;
-        let role = if identity.has_role(GuidedRole::Instructor.as_str()) {
-            GuidedRole::Instructor
-        } else if identity.has_role(GuidedRole::Student.as_str()) {
-            GuidedRole::Student
-        } else {
-            return None;
-        };
+        let (user_id, role) = user(identity)?;
         let name = identity.name().unwrap_or_default();
         let cut = (0..=name.len().min(GUIDED_NAME_BYTES_MAX)).rev().find(|&at| name.is_char_boundary(at));
         Some(Self { user_id, name: name[..cut.unwrap_or(0)].into(), role })
     }
+}
+
+/// Which user somebody is, and in which role; `None`: nobody who is let in.
+pub(crate) fn user(identity: &Identity) -> Option<(i64, GuidedRole)> {
+    let user_id = identity.subject()?.parse().ok()?;
+    let roles = [GuidedRole::Instructor, GuidedRole::Student];
+    let role = roles.into_iter().find(|role| identity.has_role(role.as_str()))?;
+    Some((user_id, role))
 }
 
 /// Who takes part, of all whom the store knows: a code may have been used before.

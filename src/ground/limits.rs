@@ -532,3 +532,12 @@ pub(crate) const FEED_SAMPLE_PERIOD: Duration = Duration::from_millis(250);
 /// How often a comment says that an event stream is alive.
 #[cfg(feature = "board")]
 pub(crate) const FEED_BEAT: Duration = Duration::from_secs(15);
+/// Downloads of recorded samples at once: each holds a page.
+#[cfg(feature = "board")]
+pub(crate) const DOWNLOADS_MAX: usize = 16;
+/// Sessions in one answer, unless it is asked otherwise.
+#[cfg(feature = "board")]
+pub(crate) const SESSIONS_SHOWN_DEFAULT: usize = 100;
+/// The most that can be asked for.
+#[cfg(feature = "board")]
+pub(crate) const SESSIONS_SHOWN_MAX: usize = 256;

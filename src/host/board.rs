@@ -3,11 +3,16 @@
 mod answer;
 pub(crate) mod config;
 mod equipment;
+mod events;
 mod files;
+mod guided;
 pub(super) mod late;
 mod metrics;
+mod later;
 mod overview;
 mod ready;
+mod samples;
+mod sessions;
 mod shared_gate;
 pub(super) mod site;
 mod stats;
@@ -15,11 +20,21 @@ mod topics;
 
 use self::{config::BoardConfig, files::FILES, late::Late, site::Site};
 use super::{options::RouteOptions, route_plan::RoutePlan};
-use crate::ground::error::ConfigError;
+use crate::{contracts::feed::Feed, ground::error::ConfigError};
 use std::sync::Arc;
 
-/// The routes of the board at this site, and what they are told when the server starts.
-pub(super) fn routes(config: BoardConfig, site: &Site) -> Result<(Vec<RoutePlan>, Arc<Late>), ConfigError> {
+/// What the event streams tell of, by the patterns of the mounts that it comes from.
+pub(super) struct FeedPlan {
+    pub(super) devices: Option<(String, Feed)>,
+    pub(super) guided: Option<(String, Feed)>,
+    pub(super) monitor: Option<String>,
+}
+
+/// The routes of the board at this site, what they are told when the server starts, and what the event streams tell of.
+pub(super) fn routes(
+    config: BoardConfig,
+    site: &Site,
+) -> Result<(Vec<RoutePlan>, Arc<Late>, FeedPlan), ConfigError> {
     let BoardConfig { title, options, monitor, device_sessions } = config;
     let late = Arc::new(Late::default());
     let shown = site.shown(monitor.as_deref(), device_sessions.as_deref())?;
@@ -34,13 +49,35 @@ pub(super) fn routes(config: BoardConfig, site: &Site) -> Result<(Vec<RoutePlan>
         RoutePlan::get("/api/stats", options(), stats::route(Arc::clone(&late))),
     ]);
     let of = |mount: &str| RouteOptions::new().of_mount(mount);
+    let mut feeds = FeedPlan { devices: None, guided: None, monitor: None };
     if let Some((mount, monitor)) = shown.monitor {
         routes.push(RoutePlan::get("/api/equipment", of(&mount), equipment::route(monitor)));
+        feeds.monitor = Some(mount);
     }
     if let Some(hub) = shown.hub {
         let (list, one) = (topics::list(hub.clone()), topics::one(hub.clone()));
         routes.push(RoutePlan::get("/api/topics", of(&hub.pattern), list));
         routes.push(RoutePlan::get("/api/topics/{topic}", of(&hub.pattern), one));
     }
-    Ok((routes, late))
+    if let Some(mount) = shown.devices {
+        let (feed, name) = (Feed::default(), || mount.clone());
+        routes.extend([
+            RoutePlan::get("/api/sessions", of(&mount), sessions::all(name(), Arc::clone(&late))),
+            RoutePlan::get("/api/sessions/{id}", of(&mount), sessions::one(name(), Arc::clone(&late))),
+            RoutePlan::get("/api/sessions/{id}/samples", of(&mount), samples::route(Arc::clone(&late))),
+            RoutePlan::get("/api/events", of(&mount), events::of_devices(feed.clone())),
+        ]);
+        feeds.devices = Some((mount, feed));
+    }
+    if let Some(mount) = shown.guided {
+        let feed = Feed::default();
+        routes.extend([
+            RoutePlan::get("/api/guided", of(&mount), guided::all(Arc::clone(&late))),
+            RoutePlan::get("/api/guided/{code}", of(&mount), guided::one(Arc::clone(&late))),
+            RoutePlan::get("/api/guided/events", of(&mount), events::of_guided(feed.clone())),
+            RoutePlan::get("/api/guided/me", of(&mount), guided::me()),
+        ]);
+        feeds.guided = Some((mount, feed));
+    }
+    Ok((routes, late, feeds))
 }

@@ -22,6 +22,8 @@ use crate::contracts::{
     guided_sessions::config::GuidedSessionsConfig,
     topic_hub::config::TopicHubConfig,
 };
+#[cfg(feature = "board")]
+use crate::{contracts::feed::Feed, engine::feeds::Feeds};
 use crate::{
     contracts::{
         contract::ContractFactory,
@@ -427,12 +429,12 @@ impl Builder {
             plans.push(RoutePlan::get("/healthz", RouteOptions::default(), healthz));
         }
         #[cfg(feature = "board")]
-        let board = match self.board {
-            None => None,
+        let (board, feeds) = match self.board {
+            None => (None, Feeds::default()),
             Some(config) => {
-                let (routes, late) = board::routes(config, &site)?;
+                let (routes, late, feeds) = board::routes(config, &site)?;
                 plans.extend(routes);
-                Some(late)
+                (Some(late), feeds_of(feeds, &mounts)?)
             }
         };
         for plan in plans {
@@ -471,7 +473,7 @@ impl Builder {
                 topics,
                 store: None,
                 #[cfg(feature = "board")]
-                feeds: crate::engine::feeds::Feeds::default(),
+                feeds,
             },
             #[cfg(feature = "contracts")]
             device_sessions: self.device_sessions.into_iter().map(|(id, ..)| id).collect(),
@@ -638,6 +640,17 @@ fn bad_name(setting: &'static str, given: &str, why: &'static str) -> ConfigErro
 
 fn taken(pattern: String, by: &str) -> ConfigError {
     ConfigError::PatternTaken { pattern, by: by.into() }
+}
+
+/// What the event streams tell of, by the mounts that it comes from.
+#[cfg(feature = "board")]
+fn feeds_of(plan: board::FeedPlan, mounts: &[MountSettings]) -> Result<Feeds, ConfigError> {
+    let of = |feed: Option<(String, Feed)>| match feed {
+        Some((pattern, feed)) => Ok(Some((mounted_at(mounts, pattern)?, feed))),
+        None => Ok(None),
+    };
+    let monitor = plan.monitor.map(|pattern| mounted_at(mounts, pattern)).transpose()?;
+    Ok(Feeds::new(of(plan.devices)?, of(plan.guided)?, monitor))
 }
 
 /// The mount at this pattern, written as it was mounted.

@@ -94,6 +94,15 @@ impl DeviceSessions {
         })
     }
 
+    /// The same for a callback, which the loop's thread calls, or which is dropped with a server that ends. For the server's own use.
+    #[cfg(feature = "board")]
+    pub(crate) fn sessions_then(
+        &self,
+        then: impl FnOnce(Vec<SessionInfo>) + Send + 'static,
+    ) -> Result<(), SendError<()>> {
+        self.send(DeviceCommand::List { answer: Box::new(then) })
+    }
+
     fn send(&self, command: DeviceCommand) -> Result<(), SendError<()>> {
         let command: Box<dyn Any + Send> = Box::new(command);
         self.handle.command(self.mount, command).map_err(|error| match error {

@@ -109,6 +109,15 @@ impl GuidedSessions {
         })
     }
 
+    /// The same for a callback, which the loop's thread calls, or which is dropped with a server that ends. For the server's own use.
+    #[cfg(feature = "board")]
+    pub(crate) fn sessions_then(
+        &self,
+        then: impl FnOnce(Vec<GuidedInfo>) + Send + 'static,
+    ) -> Result<(), GuidedError> {
+        self.place(Order::List(Box::new(then)))
+    }
+
     fn control(
         &self,
         code: &str,

@@ -211,6 +211,30 @@ impl Handle {
         self.push(Command::Resume { conn }, |_| Some(()))
     }
 
+    /// As [`answer`](Self::answer), in room of the server's own. The answer is as large as what it is about, which has bounds elsewhere.
+    #[cfg(feature = "board")]
+    pub(crate) fn answer_own(&self, conn: ConnId, response: Response) {
+        self.push_own(Command::Answer { conn, response });
+    }
+
+    /// As [`resume`](Self::resume), in room of the server's own.
+    #[cfg(feature = "board")]
+    pub(crate) fn resume_own(&self, conn: ConnId) {
+        self.push_own(Command::Resume { conn });
+    }
+
+    /// A read of a recording is refused.
+    #[cfg(feature = "board")]
+    pub(crate) fn refused_read(&self) {
+        self.board.refused_read();
+    }
+
+    #[cfg(feature = "board")]
+    fn push_own(&self, command: Command) {
+        // Who asked is gone with a server that has ended. There is room, unless requests that gave up left their answers there: then this one is given up as well.
+        let _ = self.mailbox.push_own(command);
+    }
+
     /// What the server has counted.
     pub fn stats(&self) -> Stats {
         self.board.stats()

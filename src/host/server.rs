@@ -8,7 +8,7 @@ use crate::{
         error::StartError,
         foreign::{self, Foreign, Panicked},
         id::{MountId, TopicId},
-        limits::{SPARE_STOP_TIME, WORKER_STOP_TIME},
+        limits::{Limits, SPARE_STOP_TIME, WORKER_STOP_TIME},
     },
     hub::registry::TopicIds,
     runtime::{
@@ -107,7 +107,8 @@ impl Server {
         Reactor::register(&poll, &mut listeners).map_err(system("watch a listener"))?;
 
         let limits = &settings.limits;
-        let (sender, receiver) = mailbox(limits.commands, limits.command_bytes, Arc::clone(&wake));
+        let (sender, receiver) =
+            mailbox(limits.commands, own_commands(limits), limits.command_bytes, Arc::clone(&wake));
         let (events_out, events) = if settings.events.bits() == 0 {
             (None, None)
         } else {
@@ -286,6 +287,17 @@ impl Server {
         }
         ending.outcome = Some(outcome);
         outcome
+    }
+}
+
+/// Commands of the server itself that may wait for the loop: an answer to each parked request, and more for each download.
+pub(super) fn own_commands(limits: &Limits) -> usize {
+    #[cfg(feature = "board")]
+    return limits.parked + crate::ground::limits::DOWNLOADS_MAX;
+    #[cfg(not(feature = "board"))]
+    {
+        let _ = limits;
+        0
     }
 }
 

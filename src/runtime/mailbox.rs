@@ -103,9 +103,11 @@ impl<C> fmt::Debug for PushError<C> {
 /// What both ends know.
 #[derive(Debug)]
 struct Shared {
-    /// Commands pushed and not popped, or about to be pushed. Invariant: `waiting <= capacity`.
+    /// Commands pushed and not popped, or about to be pushed. Invariant: `waiting <= capacity + own`.
     waiting: CachePadded<AtomicUsize>,
     capacity: usize,
+    /// Room beyond that for commands of the server itself, which no host can take away.
+    own: usize,
     /// What they weigh. Invariant: `bytes <= bytes_max`.
     bytes: CachePadded<AtomicUsize>,
     bytes_max: usize,
@@ -129,7 +131,8 @@ fn reserve(used: &AtomicUsize, amount: usize, max: usize) -> bool {
     // Acquire: pairs with the Release of `give_back`. Who takes a place therefore sees that the pop which freed it is
     // over, and never meets a slot of the channel that a preempted loop is still reading from, where crossbeam would
     // have it spin.
-    used.fetch_update(Acquire, Relaxed, |used| (amount <= max - used).then(|| used + amount)).is_ok()
+    used.fetch_update(Acquire, Relaxed, |used| (amount <= max.saturating_sub(used)).then(|| used + amount))
+        .is_ok()
 }
 
 /// A command and its weight, so that exactly what was taken from the budget is given back.
@@ -138,16 +141,18 @@ struct Parcel<C> {
     weight: usize,
 }
 
-/// Makes a mailbox for `capacity` commands of `bytes_max` bytes together.
+/// Makes a mailbox for `capacity` commands of `bytes_max` bytes together, and `own` more of the server itself.
 pub(crate) fn mailbox<C: Weigh>(
     capacity: usize,
+    own: usize,
     bytes_max: usize,
     wake: Arc<Wake>,
 ) -> (MailboxSender<C>, MailboxReceiver<C>) {
-    let (tx, rx) = crossbeam_channel::bounded(capacity);
+    let (tx, rx) = crossbeam_channel::bounded(capacity + own);
     let shared = Arc::new(Shared {
         waiting: CachePadded::new(AtomicUsize::new(0)),
         capacity,
+        own,
         bytes: CachePadded::new(AtomicUsize::new(0)),
         bytes_max,
         closed: AtomicBool::new(false),
@@ -181,7 +186,27 @@ impl<C: Weigh> MailboxSender<C> {
             shared.bytes.fetch_sub(weight, Relaxed);
             return Err(PushError::Full(command));
         }
-        if let Err(error) = self.tx.try_send(Parcel { command, weight }) {
+        self.send(Parcel { command, weight })
+    }
+
+    /// The same for a command of the server itself, which is short, or whose bytes are bounded elsewhere: it has room where the host's commands
+    /// have none, and its bytes do not count.
+    #[cfg(feature = "board")]
+    pub(crate) fn push_own(&self, command: C) -> Result<(), PushError<C>> {
+        let shared = &*self.shared;
+        if shared.closed.load(Acquire) {
+            return Err(PushError::Closed(command));
+        }
+        if !reserve(&shared.waiting, 1, shared.capacity + shared.own) {
+            return Err(PushError::Full(command));
+        }
+        self.send(Parcel { command, weight: 0 })
+    }
+
+    /// Sends what has a place.
+    fn send(&self, parcel: Parcel<C>) -> Result<(), PushError<C>> {
+        let (shared, weight) = (&*self.shared, parcel.weight);
+        if let Err(error) = self.tx.try_send(parcel) {
             shared.give_back(weight);
             // `Full` cannot be, a place was reserved; if it were, this is the right answer.
             return Err(match error {
@@ -313,10 +338,29 @@ mod tests {
         check::<MailboxReceiver<u8>>();
     }
 
+    /// However full it is of the host's commands, and without taking their room when it is not.
+    #[cfg(feature = "board")]
+    #[test]
+    fn the_server_has_room_of_its_own() {
+        let (_poll, wake) = wake();
+        let (tx, mut rx) = mailbox(2, 2, 10, wake);
+        tx.push(5).unwrap();
+        tx.push(5).unwrap();
+        tx.push_own(100).unwrap();
+        tx.push_own(101).unwrap();
+        assert_eq!(tx.push_own(102), Err(PushError::Full(102)));
+        assert_eq!(tx.push(0), Err(PushError::Full(0)));
+        assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Some(5), Some(5), Some(100)]);
+        tx.push(10).unwrap();
+        assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Some(101), Some(10), None]);
+        drop(rx);
+        assert_eq!(tx.push_own(1), Err(PushError::Closed(1)));
+    }
+
     #[test]
     fn refused_commands_come_back() {
         let (_poll, wake) = wake();
-        let (tx, mut rx) = mailbox(2, 10, wake);
+        let (tx, mut rx) = mailbox(2, 0, 10, wake);
         assert_eq!(tx.push(11), Err(PushError::Full(11)));
         tx.push(4).unwrap();
         assert_eq!(tx.push(7), Err(PushError::Full(7)));
@@ -331,7 +375,7 @@ mod tests {
     #[test]
     fn a_weight_near_the_largest_number_is_only_too_heavy() {
         let (_poll, wake) = wake();
-        let (tx, _rx) = mailbox(4, usize::MAX, wake);
+        let (tx, _rx) = mailbox(4, 0, usize::MAX, wake);
         tx.push(2).unwrap();
         assert_eq!(tx.push(usize::MAX - 1), Err(PushError::Full(usize::MAX - 1)));
         tx.push(usize::MAX - 2).unwrap();
@@ -340,14 +384,14 @@ mod tests {
     #[test]
     fn a_closed_mailbox_says_so_even_when_it_is_full() {
         let (_poll, wake) = wake();
-        let (tx, mut rx) = mailbox(1, 10, wake);
+        let (tx, mut rx) = mailbox(1, 0, 10, wake);
         tx.push(1).unwrap();
         rx.close();
         assert_eq!(tx.push(2), Err(PushError::Closed(2)));
         assert_eq!(rx.pop(), Some(1));
         drop(rx);
         assert_eq!(tx.push(3), Err(PushError::Closed(3)));
-        let (tx, rx) = mailbox(1, 10, Arc::clone(tx.wake()));
+        let (tx, rx) = mailbox(1, 0, 10, Arc::clone(tx.wake()));
         tx.push(1).unwrap();
         drop(rx);
         assert_eq!(tx.push(2), Err(PushError::Closed(2)));
@@ -356,7 +400,7 @@ mod tests {
     #[test]
     fn wakes_once_until_the_loop_looks() {
         let (mut poll, wake) = wake();
-        let (tx, mut rx) = mailbox(8, 80, Arc::clone(&wake));
+        let (tx, mut rx) = mailbox(8, 0, 80, Arc::clone(&wake));
         assert!(!is_woken(&mut poll));
         tx.push(1).unwrap();
         assert!(is_woken(&mut poll));
@@ -378,7 +422,7 @@ mod tests {
     fn a_command_is_there_when_its_wake_up_comes() {
         const ROUNDS: usize = 20_000;
         let (mut poll, wake) = wake();
-        let (tx, mut rx) = mailbox(1, 0, wake);
+        let (tx, mut rx) = mailbox(1, 0, 0, wake);
         let popped = std::sync::Barrier::new(2);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -416,7 +460,7 @@ mod tests {
         const EACH: usize = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
         const DRAINED_AT_ONCE: usize = 5;
         let (mut poll, wake) = wake();
-        let (tx, mut rx) = mailbox(16, 24, wake);
+        let (tx, mut rx) = mailbox(16, 0, 24, wake);
         let producers: Vec<_> = (0..PRODUCERS)
             .map(|producer| {
                 let tx = tx.clone();

@@ -25,7 +25,6 @@ impl Late {
         }
     }
 
-    #[allow(dead_code, reason = "for streams, which nothing serves yet")]
     pub(super) fn handle(&self) -> Option<&Handle> {
         self.handle.get()
     }

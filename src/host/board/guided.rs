@@ -1,0 +1,107 @@
+//! `/api/guided`: guided sessions, their people, and who the client is.
+
+use super::{
+    answer,
+    late::Late,
+    later::{Waiting, busy},
+};
+use crate::{
+    contracts::{
+        feed::shapes,
+        guided_sessions::{orders::GuidedInfo, user},
+        route::{Reply, Route, RouteContext},
+    },
+    wire::{
+        json::{
+            fields::{list, object},
+            write,
+        },
+        request::Request,
+        response::Response,
+    },
+};
+use std::sync::Arc;
+
+/// `/api/guided`
+pub(super) fn all(late: Arc<Late>) -> impl Route {
+    move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
+        let now = context.now.wall;
+        ask(&late, context, request, move |waiting, sessions| {
+            let mut out = String::new();
+            object(&mut out, |fields| {
+                fields.quoted("timestamp", now).value("sessions", |out| list(out, &sessions, session));
+            });
+            waiting.json(out);
+        })
+    }
+}
+
+/// `/api/guided/{code}`
+pub(super) fn one(late: Arc<Late>) -> impl Route {
+    move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
+        let code = request.param("code").unwrap_or_default().to_owned();
+        ask(&late, context, request, move |waiting, sessions| {
+            match sessions.iter().find(|info| *info.session.code == *code) {
+                Some(info) => {
+                    let mut out = String::new();
+                    session(&mut out, info);
+                    waiting.json(out);
+                }
+                None => waiting.answer(answer::fault(404, "there is no guided session of this code")),
+            }
+        })
+    }
+}
+
+/// `/api/guided/me`
+pub(super) fn me() -> impl Route {
+    move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
+        let Some((user_id, _)) = user(context.identity) else { return stranger() };
+        let mut out = String::new();
+        object(&mut out, |fields| {
+            fields.plain("user_id", user_id).text("name", context.identity.name().unwrap_or_default()).value(
+                "roles",
+                |out| {
+                    list(out, context.identity.roles(), |out, role| write::string(role, out));
+                },
+            );
+        });
+        answer::json(request, out)
+    }
+}
+
+/// The answer to whom no guided session would let in.
+pub(super) fn stranger() -> Response {
+    answer::fault(
+        403,
+        "who you are is not known here: a user's id, and the role STUDENT or INSTRUCTOR, is expected",
+    )
+}
+
+fn ask(
+    late: &Late,
+    context: &RouteContext<'_>,
+    request: &Request<'_>,
+    then: impl FnOnce(Waiting, Vec<GuidedInfo>) + Send + 'static,
+) -> Reply {
+    if user(context.identity).is_none() {
+        return stranger().into();
+    }
+    let Some(handle) = late.handle() else { return busy().into() };
+    let Some(guided) = handle.mounted_guided_sessions() else { return busy().into() };
+    let waiting = Waiting::new(handle, context, request);
+    // If it is not taken, it is dropped, and with it who waits.
+    let _ = guided.sessions_then(move |sessions| then(waiting, sessions));
+    Reply::Later
+}
+
+fn session(out: &mut String, info: &GuidedInfo) {
+    object(out, |fields| {
+        shapes::guided_session(fields, &info.session, &info.subtasks);
+        fields.value("participants", |out| {
+            list(out, &info.participants, |out, row| {
+                shapes::participant(out, row, info.online.binary_search(&row.user_id).is_ok());
+            });
+        });
+    });
+}
