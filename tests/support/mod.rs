@@ -287,18 +287,15 @@ impl Client {
         }
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.whole = false;
-            while let Some(line) = self.take_line() {
-                let len = usize::from_str_radix(&line, 16).expect("the length of a chunk");
-                if !self.await_bytes(len + 2) {
-                    answer.body.append(&mut self.buffer);
+            while let Some(chunk) = self.chunk() {
+                answer.whole = chunk.is_empty();
+                if answer.whole {
                     break;
                 }
-                answer.body.extend(self.buffer.drain(..len));
-                assert_eq!(self.buffer.drain(..2).collect::<Vec<_>>(), b"\r\n");
-                if len == 0 {
-                    answer.whole = true;
-                    break;
-                }
+                answer.body.extend(chunk);
+            }
+            if !answer.whole {
+                answer.body.append(&mut self.buffer);
             }
         } else if let Some(len) = answer.header("content-length") {
             let len = len.parse().expect("a length");
@@ -309,6 +306,19 @@ impl Client {
             answer.body = std::mem::take(&mut self.buffer);
         }
         answer
+    }
+
+    /// Takes the next chunk of a body, the last of which is empty; `None` when the connection ends before a whole one.
+    #[track_caller]
+    pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
+        let line = self.take_line()?;
+        let len = usize::from_str_radix(&line, 16).expect("the length of a chunk");
+        if !self.await_bytes(len + 2) {
+            return None;
+        }
+        let chunk = self.buffer.drain(..len).collect();
+        assert_eq!(self.buffer.drain(..2).collect::<Vec<_>>(), b"\r\n");
+        Some(chunk)
     }
 
     /// Takes the head of an answer.
