@@ -386,6 +386,10 @@ impl Effects {
             Opcode::Text => Payload::from(text(span)),
             _ => Payload::from(&self.bytes[span.range()]),
         };
+        #[allow(
+            clippy::unnecessary_filter_map,
+            reason = "what event streams are told is left out, where there are any"
+        )]
         let effects = self
             .ops
             .drain(..)

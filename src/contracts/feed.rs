@@ -12,7 +12,10 @@ use super::told::{EventBody, MonitorEvent, device::DeviceEvent, guided::GuidedEv
 use crate::{
     ground::{
         id::ConnId,
-        limits::{FEED_BEAT, FEED_SAMPLE_PERIOD, FEED_STREAMS_MAX},
+        limits::{
+            FEED_BEAT, FEED_BYTES_MAX, FEED_HAPPENINGS_MAX, FEED_SAMPLE_BYTES_MAX, FEED_SAMPLE_PERIOD,
+            FEED_SAMPLES_BYTES_MAX, FEED_SESSIONS_MAX, FEED_STREAMS_MAX,
+        },
         time::{Now, Tick, Wall},
     },
     wire::{json::fields::object, response::Pulled},
@@ -106,6 +109,15 @@ struct Watcher {
 }
 
 impl Feed {
+    /// Bytes that a feed takes at its bounds, its tables included.
+    pub(crate) const BYTES_MAX: usize = FEED_BYTES_MAX
+        + FEED_SAMPLES_BYTES_MAX
+        // One of each, as it is written, and as it replaces another.
+        + 2 * (FEED_BYTES_MAX + FEED_SAMPLE_BYTES_MAX)
+        + FEED_HAPPENINGS_MAX * 64
+        + FEED_SESSIONS_MAX * 512
+        + FEED_STREAMS_MAX * 2 * size_of::<(u64, Watcher)>();
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -157,7 +157,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             #[cfg(feature = "board")]
             Op::Tell(news) => self.feeds.told(mount, &news),
             #[cfg(all(feature = "contracts", not(feature = "board")))]
-            Op::Tell(_) => {}
+            Op::Tell(news) => drop(news),
             Op::Arm { at } => self.mounts[mount.index()].deadline = at,
             Op::Declare { id, topic } => self.declare(id, topic, Some(mount)),
             Op::Retire { topic } => {

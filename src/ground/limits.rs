@@ -121,6 +121,11 @@ impl Limits {
     pub(crate) fn connections_max(&self) -> usize {
         self.connections.unwrap_or(CONNECTIONS_DEFAULT)
     }
+
+    /// Commands of the server itself that may wait for the loop: an answer to each parked request, and more for each download.
+    pub(crate) fn own_commands(&self) -> usize {
+        if cfg!(feature = "board") { self.parked + DOWNLOADS_MAX } else { 0 }
+    }
 }
 
 /// The default for `connections`, where there are descriptors enough.
@@ -533,7 +538,6 @@ pub(crate) const FEED_SAMPLE_PERIOD: Duration = Duration::from_millis(250);
 #[cfg(feature = "board")]
 pub(crate) const FEED_BEAT: Duration = Duration::from_secs(15);
 /// Downloads of recorded samples at once: each holds a page.
-#[cfg(feature = "board")]
 pub(crate) const DOWNLOADS_MAX: usize = 16;
 /// Sessions in one answer, unless it is asked otherwise.
 #[cfg(feature = "board")]

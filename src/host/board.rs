@@ -20,8 +20,26 @@ mod topics;
 
 use self::{config::BoardConfig, files::FILES, late::Late, site::Site};
 use super::{options::RouteOptions, route_plan::RoutePlan};
-use crate::{contracts::feed::Feed, ground::error::ConfigError};
+use crate::{
+    contracts::{feed::Feed, store::device::SessionRow},
+    ground::{
+        error::ConfigError,
+        limits::{DOWNLOADS_MAX, Limits, READS_MAX, SESSIONS_SHOWN_MAX},
+    },
+};
 use std::sync::Arc;
+
+/// Bytes that the endpoints take at their bounds, beside what is already an answer.
+pub(super) fn memory_ceiling(limits: &Limits) -> usize {
+    /// A page of recorded samples, beside its last.
+    const PAGE: usize = 1 << 20;
+    // What is asked for, as the client sent it and taken apart.
+    let waiting = limits.parked * (4 * limits.head_bytes + 1_024);
+    // Those that were read and those under way, with their texts.
+    let listings = READS_MAX * 2 * (SESSIONS_SHOWN_MAX + 1) * (size_of::<SessionRow>() + 512);
+    let downloads = DOWNLOADS_MAX.saturating_mul(PAGE + 8 * limits.message_bytes);
+    (2 * Feed::BYTES_MAX + waiting + listings).saturating_add(downloads).saturating_add(limits.command_bytes)
+}
 
 /// What the event streams tell of, by the patterns of the mounts that it comes from.
 pub(super) struct FeedPlan {

@@ -73,7 +73,14 @@ impl Config {
         let fixed = (connections * per_connection).saturating_add(fixed).saturating_add(in_hand);
         let contracts = self.settings.mounts.iter().map(|mount| mount.factory.memory_ceiling(limits));
         let contracts = contracts.fold(0, usize::saturating_add);
-        fixed.saturating_add(queues).saturating_add(budgets).saturating_add(contracts)
+        #[cfg(feature = "board")]
+        let board = match self.board {
+            Some(_) => super::board::memory_ceiling(limits) + limits.own_commands() * per_command,
+            None => 0,
+        };
+        #[cfg(not(feature = "board"))]
+        let board = 0;
+        fixed.saturating_add(queues).saturating_add(budgets).saturating_add(contracts).saturating_add(board)
     }
 }
 

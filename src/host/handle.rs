@@ -211,16 +211,19 @@ impl Handle {
         self.push(Command::Resume { conn }, |_| Some(()))
     }
 
-    /// As [`answer`](Self::answer), in room of the server's own. The answer is as large as what it is about, which has bounds elsewhere.
+    /// As [`answer`](Self::answer), in room of the server's own; where that has none for so many bytes, `instead` is answered.
     #[cfg(feature = "board")]
-    pub(crate) fn answer_own(&self, conn: ConnId, response: Response) {
-        self.push_own(Command::Answer { conn, response });
+    pub(crate) fn answer_own(&self, conn: ConnId, response: Response, instead: impl FnOnce() -> Response) {
+        if self.push_own(Command::Answer { conn, response }).is_err() {
+            let _ = self.push_own(Command::Answer { conn, response: instead() });
+        }
     }
 
     /// As [`resume`](Self::resume), in room of the server's own.
     #[cfg(feature = "board")]
     pub(crate) fn resume_own(&self, conn: ConnId) {
-        self.push_own(Command::Resume { conn });
+        // It has room: there is one for each download. A server that has ended needs none.
+        let _ = self.push_own(Command::Resume { conn });
     }
 
     /// A read of a recording is refused.
@@ -230,9 +233,8 @@ impl Handle {
     }
 
     #[cfg(feature = "board")]
-    fn push_own(&self, command: Command) {
-        // Who asked is gone with a server that has ended. There is room, unless requests that gave up left their answers there: then this one is given up as well.
-        let _ = self.mailbox.push_own(command);
+    fn push_own(&self, command: Command) -> Result<(), PushError<Command>> {
+        self.mailbox.push_own(command)
     }
 
     /// What the server has counted.

@@ -8,7 +8,7 @@ use crate::{
         error::StartError,
         foreign::{self, Foreign, Panicked},
         id::{MountId, TopicId},
-        limits::{Limits, SPARE_STOP_TIME, WORKER_STOP_TIME},
+        limits::{SPARE_STOP_TIME, WORKER_STOP_TIME},
     },
     hub::registry::TopicIds,
     runtime::{
@@ -108,7 +108,7 @@ impl Server {
 
         let limits = &settings.limits;
         let (sender, receiver) =
-            mailbox(limits.commands, own_commands(limits), limits.command_bytes, Arc::clone(&wake));
+            mailbox(limits.commands, limits.own_commands(), limits.command_bytes, Arc::clone(&wake));
         let (events_out, events) = if settings.events.bits() == 0 {
             (None, None)
         } else {
@@ -287,17 +287,6 @@ impl Server {
         }
         ending.outcome = Some(outcome);
         outcome
-    }
-}
-
-/// Commands of the server itself that may wait for the loop: an answer to each parked request, and more for each download.
-pub(super) fn own_commands(limits: &Limits) -> usize {
-    #[cfg(feature = "board")]
-    return limits.parked + crate::ground::limits::DOWNLOADS_MAX;
-    #[cfg(not(feature = "board"))]
-    {
-        let _ = limits;
-        0
     }
 }
 

@@ -107,17 +107,21 @@ struct Shared {
     waiting: CachePadded<AtomicUsize>,
     capacity: usize,
     /// Room beyond that for commands of the server itself, which no host can take away.
+    #[cfg(feature = "board")]
     own: usize,
     /// What they weigh. Invariant: `bytes <= bytes_max`.
     bytes: CachePadded<AtomicUsize>,
     bytes_max: usize,
+    /// What the server's own commands weigh. Invariant: `own_bytes <= bytes_max`.
+    own_bytes: AtomicUsize,
     closed: AtomicBool,
     wake: Arc<Wake>,
 }
 
 impl Shared {
-    fn give_back(&self, weight: usize) {
-        self.bytes.fetch_sub(weight, Relaxed);
+    fn give_back(&self, weight: usize, own: bool) {
+        let bytes = if own { &self.own_bytes } else { &*self.bytes };
+        bytes.fetch_sub(weight, Relaxed);
         // Release: see `reserve`.
         self.waiting.fetch_sub(1, Release);
     }
@@ -139,6 +143,7 @@ fn reserve(used: &AtomicUsize, amount: usize, max: usize) -> bool {
 struct Parcel<C> {
     command: C,
     weight: usize,
+    own: bool,
 }
 
 /// Makes a mailbox for `capacity` commands of `bytes_max` bytes together, and `own` more of the server itself.
@@ -152,9 +157,11 @@ pub(crate) fn mailbox<C: Weigh>(
     let shared = Arc::new(Shared {
         waiting: CachePadded::new(AtomicUsize::new(0)),
         capacity,
+        #[cfg(feature = "board")]
         own,
         bytes: CachePadded::new(AtomicUsize::new(0)),
         bytes_max,
+        own_bytes: AtomicUsize::new(0),
         closed: AtomicBool::new(false),
         wake,
     });
@@ -186,28 +193,32 @@ impl<C: Weigh> MailboxSender<C> {
             shared.bytes.fetch_sub(weight, Relaxed);
             return Err(PushError::Full(command));
         }
-        self.send(Parcel { command, weight })
+        self.send(Parcel { command, weight, own: false })
     }
 
-    /// The same for a command of the server itself, which is short, or whose bytes are bounded elsewhere: it has room where the host's commands
-    /// have none, and its bytes do not count.
+    /// The same for a command of the server itself, which has room where those of the host have none: places of its own, and as many bytes again.
     #[cfg(feature = "board")]
     pub(crate) fn push_own(&self, command: C) -> Result<(), PushError<C>> {
         let shared = &*self.shared;
         if shared.closed.load(Acquire) {
             return Err(PushError::Closed(command));
         }
-        if !reserve(&shared.waiting, 1, shared.capacity + shared.own) {
+        let weight = command.weight_bytes();
+        if !reserve(&shared.own_bytes, weight, shared.bytes_max) {
             return Err(PushError::Full(command));
         }
-        self.send(Parcel { command, weight: 0 })
+        if !reserve(&shared.waiting, 1, shared.capacity + shared.own) {
+            shared.own_bytes.fetch_sub(weight, Relaxed);
+            return Err(PushError::Full(command));
+        }
+        self.send(Parcel { command, weight, own: true })
     }
 
     /// Sends what has a place.
     fn send(&self, parcel: Parcel<C>) -> Result<(), PushError<C>> {
-        let (shared, weight) = (&*self.shared, parcel.weight);
+        let (shared, weight, own) = (&*self.shared, parcel.weight, parcel.own);
         if let Err(error) = self.tx.try_send(parcel) {
-            shared.give_back(weight);
+            shared.give_back(weight, own);
             // `Full` cannot be, a place was reserved; if it were, this is the right answer.
             return Err(match error {
                 crossbeam_channel::TrySendError::Full(parcel) => PushError::Full(parcel.command),
@@ -261,8 +272,8 @@ impl<C> MailboxReceiver<C> {
 
     /// The oldest command.
     pub(crate) fn pop(&mut self) -> Option<C> {
-        let Parcel { command, weight } = self.rx.try_recv().ok()?;
-        self.shared.give_back(weight);
+        let Parcel { command, weight, own } = self.rx.try_recv().ok()?;
+        self.shared.give_back(weight, own);
         Some(command)
     }
 
@@ -346,13 +357,14 @@ mod tests {
         let (tx, mut rx) = mailbox(2, 2, 10, wake);
         tx.push(5).unwrap();
         tx.push(5).unwrap();
-        tx.push_own(100).unwrap();
-        tx.push_own(101).unwrap();
-        assert_eq!(tx.push_own(102), Err(PushError::Full(102)));
+        tx.push_own(3).unwrap();
+        assert_eq!(tx.push_own(8), Err(PushError::Full(8)));
+        tx.push_own(7).unwrap();
+        assert_eq!(tx.push_own(0), Err(PushError::Full(0)));
         assert_eq!(tx.push(0), Err(PushError::Full(0)));
-        assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Some(5), Some(5), Some(100)]);
+        assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Some(5), Some(5), Some(3)]);
         tx.push(10).unwrap();
-        assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Some(101), Some(10), None]);
+        assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Some(7), Some(10), None]);
         drop(rx);
         assert_eq!(tx.push_own(1), Err(PushError::Closed(1)));
     }

@@ -18,6 +18,7 @@ use crate::{
         },
         request::Request,
         response::Response,
+        tag::Tag,
     },
 };
 use std::sync::Arc;
@@ -27,11 +28,14 @@ pub(super) fn all(late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let now = context.now.wall;
         ask(&late, context, request, move |waiting, sessions| {
-            let mut out = String::new();
+            let mut shown = String::new();
+            list(&mut shown, &sessions, session);
+            let tag = Tag::of([shown.as_bytes()]);
+            let mut out = String::with_capacity(shown.len() + 64);
             object(&mut out, |fields| {
-                fields.quoted("timestamp", now).value("sessions", |out| list(out, &sessions, session));
+                fields.quoted("timestamp", now).plain("sessions", shown);
             });
-            waiting.json(out);
+            waiting.tagged_json(tag, out);
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     contracts::route::RouteContext,
     ground::id::ConnId,
     host::{handle::Handle, recordings::ReadError},
-    wire::{owned::OwnedRequest, request::Request, response::Response},
+    wire::{owned::OwnedRequest, request::Request, response::Response, tag::Tag},
 };
 
 /// A request that waits for its answer. Dropped without one, because nobody has time for the question, it is answered with 503.
@@ -32,15 +32,24 @@ impl Waiting {
     }
 
     pub(super) fn json(self, text: String) {
+        self.form(|request| answer::json(request, text));
+    }
+
+    /// JSON under the tag of what it says, the moment left aside.
+    pub(super) fn tagged_json(self, tag: Tag, text: String) {
+        self.form(|request| answer::tagged_json(request, tag, text));
+    }
+
+    fn form(self, answer: impl FnOnce(&Request<'_>) -> Response) {
         if let Some(request) = &self.request {
-            let response = request.with(|request| answer::json(request, text));
+            let response = request.with(answer);
             self.answer(response);
         }
     }
 
     pub(super) fn answer(mut self, response: Response) {
         self.request = None;
-        self.handle.answer_own(self.conn, response);
+        self.handle.answer_own(self.conn, response, busy);
     }
 
     /// Answers that a recording was not read.
@@ -52,7 +61,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if self.request.take().is_some() {
-            self.handle.answer_own(self.conn, busy());
+            self.handle.answer_own(self.conn, busy(), busy);
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::{
         json::fields::{list, object},
         request::Request,
         response::Response,
+        tag::Tag,
     },
 };
 use std::{collections::HashMap, sync::Arc};
@@ -199,12 +200,8 @@ impl Listing {
         });
     }
 
-    fn answer(self, waiting: Waiting) {
-        waiting.json(self.text());
-    }
-
     /// Each session once; of one under way the contract knows better how many samples it has.
-    fn text(&self) -> String {
+    fn answer(self, waiting: Waiting) {
         let recorded = self.rows.iter().filter(|row| !self.active.contains_key(&row.id));
         let recorded = recorded.map(|row| (row.position(), SessionShape::of_row(row)));
         let active = self.active.values().map(|session| (place(session), of_active(session)));
@@ -214,11 +211,14 @@ impl Listing {
         all.truncate(self.wish.limit);
         let next =
             all.last().filter(|_| more).map(|(at, _)| format!("{}_{}", at.started_at.as_millis(), at.id));
-        let mut out = String::new();
+        let mut sessions = String::new();
+        list(&mut sessions, all, |out, (_, session)| session.write(out));
+        let tag = Tag::of([next.as_deref().unwrap_or_default().as_bytes(), sessions.as_bytes()]);
+        let mut out = String::with_capacity(sessions.len() + 128);
         object(&mut out, |fields| {
             fields.quoted("timestamp", self.now).text_or_null("next", next.as_deref());
-            fields.value("sessions", |out| list(out, all, |out, (_, session)| session.write(out)));
+            fields.plain("sessions", sessions);
         });
-        out
+        waiting.tagged_json(tag, out);
     }
 }
