@@ -10,7 +10,7 @@ use andon::{
 };
 use serde_json::Value;
 use std::{collections::VecDeque, net::SocketAddr};
-use support::{Client, PATIENCE, eventually, get_head, start, upgrade_head};
+use support::{Client, PATIENCE, eventually, get_head, limits, start, upgrade_head};
 
 const DEVICES: &str = "/ws/device";
 const GUIDED: &str = "/ws/sessions/{code}/";
@@ -324,8 +324,10 @@ fn a_long_recording_comes_in_pages_and_goes_on_where_it_broke_off() {
 
 #[test]
 fn downloads_and_streams_are_bounded() {
-    let (server, addr) = start(recorded());
-    let id = long_session(&server, addr, 2_000);
+    // Who does not read is not to be dropped meanwhile, nor to be given everything at once.
+    let patient = limits(|limits| limits.close_wait = PATIENCE);
+    let (server, addr) = start(recorded().limits(patient).send_buffer_bytes(16 << 10));
+    let id = long_session(&server, addr, 300);
     let path = format!("/api/sessions/{id}/samples");
     let mut readers: Vec<_> = (0..16)
         .map(|_| {
@@ -340,12 +342,12 @@ fn downloads_and_streams_are_bounded() {
     assert_eq!(server.stats().reads_refused, 1);
     readers.pop().unwrap().reset();
     eventually("a place is free again", || {
-        Client::connect(addr).get(&format!("{path}?after=1999")).status == 200
+        Client::connect(addr).get(&format!("{path}?after=299")).status == 200
     });
 
     let mut watchers: Vec<_> = (0..64).map(|_| Watch::open(addr, "/api/events", "")).collect();
     expect_fault(addr, "/api/events", 503, "as many event streams");
-    watchers.pop();
+    watchers.pop().unwrap().client.reset();
     eventually("a place is free again", || server.stats().feed_streams == 63);
     drop(Watch::open(addr, "/api/events", ""));
     assert_eq!(server.stats().feed_refused, 1);
