@@ -139,6 +139,8 @@ export function equipmentColor(equipment: Equipment): "gray" | "purple" | "red" 
 export class EquipmentMonitor extends Connection {
   constructor(url: Address, options?: MonitorOptions);
   readonly equipment: Map<string, Equipment>;
+  /** What was last heard, however long ago: for pages that show old news as such. */
+  readonly known: ReadonlyMap<string, Equipment>;
   /** There is news of the equipment with these codes. */
   onequipment: ((equipment: Map<string, Equipment>, codes: string[]) => void) | null;
   /** What the server says of its source: "error" when that is lost. */

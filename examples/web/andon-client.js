@@ -260,6 +260,9 @@ export class EquipmentMonitor extends Connection {
     this.#changes = mode === "changes";
   }
 
+  /** What was last heard, by code, however long ago. */
+  get known() { return this.#known; }
+
   /** What to show, by code: all of it disconnected while it is stale. */
   get equipment() {
     return this.stale ? new Map([...this.#known].map(([code, one]) => [code, gray(one)])) : this.#known;

@@ -58,6 +58,7 @@ test("without news for three periods all of it is disconnected, until there is s
   timers.pass(1);
   assert.equal(monitor.stale, true);
   assert.deepEqual(shown(), { A: "disconnected" });
+  assert.equal(monitor.known.get("A").status, "running");
   assert.equal(monitor.equipment.get("A").tags.connection, false);
   assert.equal(monitor.equipment.get("A").tags.status_tag, 1, "its other tags stay");
   server().say(status([equipment("A", "idle")]));

@@ -1,0 +1,274 @@
+// The equipment: a tile for each, and how many are in each state.
+
+import { equipmentColor } from "./andon-client.js";
+import { HISTORY_MS, History, keep, recall } from "./history.js";
+import { arrange, everySecond, icon, make, setData, setText, soon } from "./page.js";
+import { onlanguage, say, spanOf, timeOf, valueOf } from "./words.js";
+
+/** The contract's colours and the words for them; the worst first. */
+const STATES = [["purple", "fault"], ["red", "stopped"], ["gray", "disconnected"], ["yellow", "idle"], ["green", "running"]];
+const WORDS = Object.fromEntries(STATES);
+const OWN = ["status_tag", "error_tag", "connection"];
+/** Of more than this only the first are drawn. */
+const TILES_MAX = 2_000, TAGS_MAX = 12;
+/** From so many on, tiles are small, and there is something to find them by. */
+const MANY = 40;
+const NEWS_MS = 10_000, NAMES_TOLD = 3;
+/** A strip moves by one point of its width. */
+const STRIP_MS = HISTORY_MS / 150;
+
+const template = document.getElementById("tile-template");
+const byId = (id) => document.getElementById(id);
+
+class Tile {
+  #color; #history; #tags = new Map(); #equipment; #known = true; #strip = 0;
+
+  constructor(history) {
+    this.#history = history;
+    this.node = template.content.firstElementChild.cloneNode(true);
+    const find = (what) => this.node.querySelector(what);
+    [this.lamp, this.use, this.state, this.lasting] = [find(".lamp"), find("use"), find(".state"), find(".for")];
+    [this.name, this.code, this.sinceText, this.tags, this.canvas] = [find("h3"), find(".code"), find(".since"), find(".tags"), find(".strip")];
+  }
+
+  /** What is to be drawn; `known` is false while nobody can say whether it is still so. */
+  is(equipment, color, known) { [this.#equipment, this.#color, this.#known] = [equipment, color, known]; }
+
+  draw = () => {
+    const { equipment_code: code, equipment_name: name, tags } = this.#equipment;
+    const word = WORDS[this.#color];
+    if (this.node.dataset.color !== this.#color) {
+      this.node.dataset.color = this.#color;
+      this.use.setAttribute("href", `#${word}`);
+    }
+    setData(this.node, "code", code);
+    setText(this.name, name || code);
+    setText(this.code, name ? code : "");
+    setText(this.state, this.#known ? say(word) : say("last", say(word)));
+    this.#drawTags(Object.entries(tags).filter(([tag]) => !OWN.includes(tag)));
+    this.#strip = 0;
+    this.tick();
+  };
+
+  /** Time has passed. */
+  tick() {
+    const now = Date.now();
+    const { from, seen } = this.#history.since;
+    setText(this.lasting, this.#known ? spanOf(now - from) : "");
+    const silent = this.#color === "gray" && Date.parse(this.#equipment.last_updated);
+    setText(this.sinceText, silent ? say("heard", timeOf(silent)) : say(seen ? "since" : "before", timeOf(from)));
+    if (now - this.#strip < STRIP_MS) return;
+    this.#strip = now;
+    this.#history.draw(this.canvas, now);
+  }
+
+  #drawTags(entries) {
+    const shown = entries.slice(0, TAGS_MAX);
+    for (const [tag, value] of shown) {
+      let node = this.#tags.get(tag);
+      if (!node) {
+        node = make("dd");
+        this.#tags.set(tag, node);
+        this.tags.append(make("div", {}, make("dt", { text: tag }), node));
+      }
+      setText(node, valueOf(value));
+      node.parentElement.classList.toggle("text", typeof value === "string");
+    }
+    if (this.#tags.size === shown.length) return;
+    for (const [tag, node] of this.#tags) {
+      if (shown.some(([one]) => one === tag)) continue;
+      node.parentElement.remove();
+      this.#tags.delete(tag);
+    }
+  }
+}
+
+/** All tiles. */
+export class Tiles {
+  #section = byId("equipment"); #list = byId("tiles"); #empty = byId("no-equipment"); #find = byId("find");
+  #equipment = new Map(); #tiles = new Map(); #colors = new Map(); #histories = recall();
+  #known = false; #lost = false; #heard = false; #changed = new Set(); #chips = new Map();
+  #only = null; #seen = new Set(); #news = new Map(); #newsDue;
+  #watch = new IntersectionObserver((entries) => entries.forEach((one) => this.#sees(one)));
+
+  constructor() {
+    this.#section.hidden = false;
+    byId("summary").append(...STATES.map(([color, word]) => this.#chip(color, word)).reverse());
+    this.#find.addEventListener("input", () => soon(this.#choose));
+    document.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => soon(this.#columns)).observe(this.#list);
+    addEventListener("pagehide", () => keep(this.#histories));
+    everySecond(() => this.#seen.forEach((tile) => tile.tick()));
+    onlanguage(() => this.#all());
+    this.#all();
+  }
+
+  /** Equipment with these codes has news. `lost`: nobody has been able to ask for long, so that all of it is disconnected. */
+  show(equipment, codes, { known, lost }) {
+    const turned = known !== this.#known || lost !== this.#lost || equipment.size !== this.#equipment.size;
+    [this.#equipment, this.#known, this.#lost] = [equipment, known, lost];
+    this.#heard ||= known;
+    for (const code of turned ? equipment.keys() : codes) this.#note(code);
+    if (turned) soon(this.#order);
+    soon(this.#patch);
+    soon(this.#count);
+  }
+
+  #note(code) {
+    const one = this.#equipment.get(code);
+    if (!one) return;
+    const color = this.#lost ? "gray" : equipmentColor(one);
+    const history = this.#histories.get(code) ?? new History();
+    this.#histories.set(code, history);
+    const turned = history.note(this.#known ? color : null);
+    if (turned && this.#known && history.since.seen) this.#tell(color, one.equipment_name || code);
+    this.#colors.set(code, color);
+    this.#changed.add(code);
+  }
+
+  /** Draws what has changed, what is seen first. A long list takes several frames. */
+  #patch = () => {
+    const end = performance.now() + 6;
+    for (const code of this.#changed) {
+      const one = this.#equipment.get(code), tile = this.#tiles.get(code);
+      this.#changed.delete(code);
+      if (!one || !tile) continue;
+      const before = tile.node.dataset.color;
+      tile.is(one, this.#colors.get(code), this.#known || this.#lost);
+      tile.draw();
+      if (before !== tile.node.dataset.color && (this.#only || this.#find.value)) soon(this.#choose);
+      if (performance.now() > end) break;
+    }
+    if (this.#changed.size) soon(this.#patch);
+  };
+
+  /** Makes the tiles that there are not yet, a handful for each frame, in the server's order. */
+  #order = () => {
+    const codes = [...this.#equipment.keys()].slice(0, TILES_MAX);
+    for (const [code, tile] of this.#tiles) {
+      if (this.#equipment.has(code)) continue;
+      this.#watch.unobserve(tile.node);
+      this.#seen.delete(tile);
+      for (const map of [this.#tiles, this.#histories, this.#colors]) map.delete(code);
+    }
+    const end = performance.now() + 6;
+    for (const code of codes) {
+      if (this.#tiles.has(code)) continue;
+      const tile = new Tile(this.#histories.get(code));
+      tile.is(this.#equipment.get(code), this.#colors.get(code), this.#known || this.#lost);
+      tile.draw();
+      tile.node.tile = tile;
+      this.#tiles.set(code, tile);
+      this.#watch.observe(tile.node);
+      if (performance.now() > end) break;
+    }
+    arrange(this.#list, codes.filter((code) => this.#tiles.has(code)).map((code) => this.#tiles.get(code).node));
+    if (this.#tiles.size < codes.length) soon(this.#order);
+    this.#find.closest("label").hidden = codes.length < MANY;
+    this.#section.classList.toggle("many", codes.length >= MANY);
+    soon(this.#columns);
+    soon(this.#choose);
+  };
+
+  #count = () => {
+    const counts = Object.fromEntries(STATES.map(([color]) => [color, 0]));
+    for (const code of this.#equipment.keys()) counts[this.#colors.get(code)] += 1;
+    for (const [color, { button, number }] of this.#chips) {
+      setText(number, String(counts[color]));
+      button.classList.toggle("none", counts[color] === 0);
+    }
+    setText(byId("total"), this.#equipment.size ? say("machines", this.#equipment.size) : "");
+    this.#section.classList.toggle("unknown", this.#heard && !this.#known && !this.#lost);
+    const troubles = counts.purple + counts.red;
+    document.title = `${troubles && this.#known ? `(${troubles}) ` : ""}${byId("title").textContent}`;
+    this.#emptiness();
+  };
+
+  #all = () => {
+    for (const { label, word } of this.#chips.values()) setText(label, say(word));
+    for (const code of this.#equipment.keys()) this.#changed.add(code);
+    soon(this.#patch);
+    soon(this.#count);
+  };
+
+  /** Rows of equal length, as many in one as there is width for. */
+  #columns = () => {
+    const style = getComputedStyle(this.#list);
+    const least = Number.parseFloat(style.getPropertyValue("--least")) * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const gap = Number.parseFloat(style.columnGap) || 0;
+    const room = Math.max(1, Math.floor((this.#list.clientWidth + gap) / (least + gap)));
+    const shown = [...this.#tiles.values()].filter((tile) => !tile.node.hidden).length || 1;
+    const columns = this.#only || this.#find.value ? room : Math.ceil(shown / Math.ceil(shown / room));
+    this.#list.style.setProperty("--columns", columns);
+  };
+
+  // What the visitor wants to see.
+
+  #chip(color, word) {
+    const number = make("span", { class: "number", text: "0" });
+    const label = make("span", { class: "word" });
+    const button = make("button", { type: "button", class: "chip", "data-color": color, "aria-pressed": "false" }, number, make("span", { class: "mark" }, icon(word)), label);
+    button.addEventListener("click", () => this.#show(this.#only === color ? null : color));
+    this.#chips.set(color, { button, number, label, word });
+    return button;
+  }
+
+  #show(color) {
+    this.#only = color;
+    for (const [one, { button }] of this.#chips) button.ariaPressed = String(one === color);
+    soon(this.#choose);
+  }
+
+  #choose = () => {
+    const text = this.#find.value.trim().toLowerCase();
+    for (const [code, { node }] of this.#tiles) {
+      const name = this.#equipment.get(code)?.equipment_name ?? "";
+      const hidden = (this.#only !== null && node.dataset.color !== this.#only) || !`${code} ${name}`.toLowerCase().includes(text);
+      if (node.hidden !== hidden) node.hidden = hidden;
+    }
+    this.#emptiness();
+    soon(this.#columns);
+  };
+
+  #emptiness() {
+    const all = [...this.#tiles.values()];
+    const none = all.every(({ node }) => node.hidden);
+    this.#empty.hidden = !none || (this.#equipment.size > 0 && all.length === 0);
+    setText(this.#empty, say(!this.#heard ? "waitingForData" : this.#equipment.size ? "noneMatch" : "noEquipment"));
+  }
+
+  #key(event) {
+    if (event.key === "Escape" && (this.#only || this.#find.value)) {
+      this.#find.value = "";
+      this.#show(null);
+    } else if (event.key === "/" && !event.target.closest("input, textarea, select") && this.#equipment.size >= MANY) {
+      event.preventDefault();
+      this.#find.focus();
+    }
+  }
+
+  #sees({ target: { tile }, isIntersecting }) {
+    if (!isIntersecting) return this.#seen.delete(tile);
+    this.#seen.add(tile);
+    soon(() => tile.tick());
+  }
+
+  // What is read out: what went wrong, a sentence for all of it, and not every second.
+
+  #tell(color, name) {
+    const kind = { purple: "newsFault", red: "newsStopped", gray: "newsGray" }[color];
+    if (!kind) return;
+    this.#news.set(kind, [...(this.#news.get(kind) ?? []), name]);
+    this.#newsDue ??= setTimeout(() => this.#sayNews(), NEWS_MS);
+  }
+
+  #sayNews() {
+    this.#newsDue = undefined;
+    const sentences = [...this.#news].map(([kind, names]) => {
+      const rest = names.length - NAMES_TOLD;
+      return say(kind, names.slice(0, NAMES_TOLD).join(", ")) + (rest > 0 ? say("andMore", rest) : "");
+    });
+    this.#news.clear();
+    setText(byId("news"), sentences.join(". "));
+  }
+}
