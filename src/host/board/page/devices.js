@@ -6,8 +6,11 @@ import { ask, follow, serverNow } from "./server-side.js";
 import { Sparklines } from "./sparkline.js";
 import { countOf, onlanguage, say, spanOf, timeOf } from "./words.js";
 
-const SHOWN_MAX = 8, ENDED_SHOWN = 3, KNOWN_MAX = 256;
+/** So many under way, unless all are wanted; and so many that ended, where there is room. */
+const SHOWN = 4, ENDED_SHOWN = 2, SHOWN_MAX = 64, KNOWN_MAX = 256;
 const AGAIN_MS = 15_000;
+/** Where what is said of machines would mislead. */
+const ENDS = { disconnected: "cut", stopped: "stopped_server" };
 
 class Row {
   #session; #count = 0;
@@ -45,7 +48,7 @@ class Row {
   draw = () => {
     const { status, ended_at: ended } = this.#session;
     setData(this.node, "status", this.active ? "active" : "ended");
-    setText(this.status, say(status));
+    setText(this.status, say(ENDS[status] ?? status));
     setText(this.samples, say("samples", countOf(this.#count)));
     const span = spanOf((ended ? Date.parse(ended) : serverNow()) - this.started);
     setText(this.lasting, `${say("since", timeOf(this.started))} · ${span}`);
@@ -54,9 +57,13 @@ class Row {
 }
 
 export class Devices {
-  #panel = new Panel("devices", 3 * AGAIN_MS); #sessions = new Map(); #rows = new Map();
+  #panel = new Panel("devices", 3 * AGAIN_MS); #sessions = new Map(); #rows = new Map(); #room = SHOWN;
 
   constructor() {
+    this.#panel.onmore = () => {
+      this.#room = this.#room === SHOWN ? SHOWN_MAX : SHOWN;
+      soon(this.#draw);
+    };
     follow("api/events", {
       begun: () => this.#ask(),
       ended: () => this.#panel.broken(),
@@ -100,8 +107,8 @@ export class Devices {
   #draw = () => {
     const all = [...this.#sessions.values()].sort((a, b) => Date.parse(b.started_at) - Date.parse(a.started_at));
     const active = all.filter(({ status }) => status === "active");
-    const ended = all.filter(({ status }) => status !== "active").slice(0, Math.max(0, Math.min(ENDED_SHOWN, SHOWN_MAX - active.length)));
-    const shown = [...active.slice(0, SHOWN_MAX), ...ended];
+    const ended = all.filter(({ status }) => status !== "active").slice(0, Math.max(0, Math.min(ENDED_SHOWN, SHOWN - active.length)));
+    const shown = [...active.slice(0, this.#room), ...ended];
     const rows = match(this.#rows, shown, ({ session_id: id }) => id, (one) => new Row(one));
     rows.forEach((row, at) => {
       row.is(shown[at]);
@@ -109,7 +116,7 @@ export class Devices {
     });
     arrange(this.#panel.rows, rows.map(({ node }) => node));
     this.#panel.count(active.length ? String(active.length) : "");
-    this.#panel.rest(Math.min(active.length, SHOWN_MAX), active.length);
+    this.#panel.rest(Math.min(active.length, this.#room), active.length, SHOWN);
     // What ended is something to see as well.
     if (shown.length) this.#panel.section.querySelector(".empty").hidden = active.length > 0;
   };

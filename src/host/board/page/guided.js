@@ -68,7 +68,7 @@ class Session {
     this.status = make("span", { class: "badge" });
     this.place = make("span", { class: "quiet" });
     this.here = make("span", { class: "quiet" });
-    this.helpList = make("ul", { class: "helps", role: "status" });
+    this.helpList = make("ul", { class: "helps" });
     this.stepList = make("ol", { class: "steps" });
     this.peopleList = make("ul", { class: "people" });
     this.faultText = make("p", { class: "fault", role: "alert" });
@@ -82,7 +82,7 @@ class Session {
     this.buttons = [this.take, this.pause, this.resume, this.end, this.sure, this.cancel, this.release];
     this.controls = make("div", { class: "controls" }, ...this.buttons);
     const line = make("div", { class: "line" }, make("b", { text: code }), this.status, this.place);
-    this.node = make("article", { class: "lesson" }, line, this.helpList, this.stepList, this.controls, this.faultText, this.here, this.peopleList);
+    this.node = make("article", { class: "lesson" }, line, make("div", { role: "status" }, this.helpList), this.stepList, this.controls, this.faultText, this.here, this.peopleList);
     this.node.dataset.code = code;
   }
 

@@ -6,6 +6,8 @@ import { say, spanOf } from "./words.js";
 const GRACE_MS = 2_000;
 
 export class Panel {
+  /** The visitor wants to see more, or fewer. */
+  onmore = () => {};
   #age; #heard = 0; #broken = false; #oldMs;
 
   /** Without a word for `oldMs` it is old, whatever else is known. */
@@ -14,6 +16,7 @@ export class Panel {
     this.section = document.getElementById(id);
     this.rows = this.section.querySelector(".rows, .figures");
     this.#age = this.section.querySelector(".age");
+    this.section.querySelector(".more")?.addEventListener("click", () => this.onmore());
     everySecond(() => this.#grow());
   }
 
@@ -31,12 +34,12 @@ export class Panel {
 
   count(text) { setText(this.section.querySelector(".count"), text); }
 
-  /** What else there is, and what is said of nothing. */
-  rest(shown, all) {
+  /** What else there is beside those shown, which are `few` unless the visitor wants more; and what is said of nothing. */
+  rest(shown, all, few) {
     const more = this.section.querySelector(".more");
     if (more) {
-      more.hidden = all <= shown;
-      setText(more, say("more", all - shown));
+      more.hidden = all <= few;
+      setText(more, all > shown ? say("more", all - shown) : say("fewer"));
     }
     this.section.querySelector(".empty").hidden = all > 0;
   }

@@ -26,7 +26,8 @@ class Line {
   constructor(path) {
     this.value = make("b");
     this.canvas = make("canvas", { width: 160, height: 32, "aria-hidden": "true" });
-    const name = path.split(".").slice(-2).join(".");
+    // Most devices wrap what they measure.
+    const name = path.replace(/^(data|payload|values)\./, "");
     this.node = make("li", { title: path }, make("span", { text: name }), this.value, this.canvas);
   }
 

@@ -38,6 +38,7 @@ class Tile {
     const { equipment_code: code, equipment_name: name, tags } = this.#equipment;
     const word = WORDS[this.#color];
     if (this.node.dataset.color !== this.#color) {
+      this.node.classList.toggle("turned", "color" in this.node.dataset && this.#known);
       this.node.dataset.color = this.#color;
       this.use.setAttribute("href", `#${word}`);
     }
@@ -54,9 +55,10 @@ class Tile {
   tick() {
     const now = Date.now();
     const { from, seen } = this.#history.since;
-    setText(this.lasting, this.#known ? spanOf(now - from) : "");
-    const silent = this.#color === "gray" && Date.parse(this.#equipment.last_updated);
-    setText(this.sinceText, silent ? say("heard", timeOf(silent)) : say(seen ? "since" : "before", timeOf(from)));
+    const span = spanOf(now - from);
+    setText(this.lasting, !this.#known ? "" : seen ? span : say("atLeast", span));
+    const heard = !this.#known ? from : this.#color === "gray" && Date.parse(this.#equipment.last_updated);
+    setText(this.sinceText, heard ? say("heard", timeOf(heard)) : say(seen ? "since" : "before", timeOf(from)));
     if (now - this.#strip < STRIP_MS) return;
     this.#strip = now;
     this.#history.draw(this.canvas, now);
@@ -73,6 +75,8 @@ class Tile {
       }
       setText(node, valueOf(value));
       node.parentElement.classList.toggle("text", typeof value === "string");
+      // A text that says nothing leaves its place empty, so that nothing jumps when it does.
+      node.parentElement.classList.toggle("none", value === "");
     }
     if (this.#tags.size === shown.length) return;
     for (const [tag, node] of this.#tags) {

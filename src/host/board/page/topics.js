@@ -5,7 +5,7 @@ import { arrange, make, match, setText, soon } from "./page.js";
 import { poll } from "./server-side.js";
 import { onlanguage, say, valueOf } from "./words.js";
 
-const POLL_MS = 2_000, SHOWN_MAX = 16;
+const POLL_MS = 2_000, SHOWN = 9, SHOWN_MAX = 256;
 
 /** The shortest that still says what is in it: names and values, without the braces. */
 function inWords(data) {
@@ -19,7 +19,7 @@ class Row {
   constructor({ name }) {
     this.count = make("span", { class: "quiet" });
     this.value = make("p", { class: "value" });
-    this.node = make("li", { class: "topic" }, make("div", { class: "line" }, make("b", { text: name }), this.count), this.value);
+    this.node = make("li", { class: "topic" }, make("b", { text: name }), this.value, this.count);
     this.node.dataset.topic = name;
   }
 
@@ -42,9 +42,13 @@ class Row {
 }
 
 export class Topics {
-  #panel = new Panel("topics", 3 * POLL_MS); #rows = new Map(); #topics = [];
+  #panel = new Panel("topics", 3 * POLL_MS); #rows = new Map(); #topics = []; #room = SHOWN;
 
   constructor() {
+    this.#panel.onmore = () => {
+      this.#room = this.#room === SHOWN ? SHOWN_MAX : SHOWN;
+      soon(this.#draw);
+    };
     poll("api/topics", POLL_MS, (answer) => {
       if (!answer) return this.#panel.show(false);
       this.#topics = answer.topics;
@@ -55,11 +59,11 @@ export class Topics {
   }
 
   #draw = () => {
-    const shown = this.#topics.slice(0, SHOWN_MAX);
+    const shown = this.#topics.slice(0, this.#room);
     const rows = match(this.#rows, shown, ({ name }) => name, (one) => new Row(one));
     rows.forEach((row, at) => row.is(shown[at]));
     arrange(this.#panel.rows, rows.map(({ node }) => node));
     this.#panel.count(this.#topics.length ? String(this.#topics.length) : "");
-    this.#panel.rest(shown.length, this.#topics.length);
+    this.#panel.rest(shown.length, this.#topics.length, SHOWN);
   };
 }

@@ -8,13 +8,13 @@ const WORDS = {
     noEquipment: "등록된 설비가 없습니다", noneMatch: "해당하는 설비가 없습니다", waitingForData: "데이터를 기다리는 중",
     running: "가동", idle: "비가동", stopped: "정지", fault: "설비이상", disconnected: "접속이상",
     last: (state) => `마지막: ${state}`, machines: (n) => `${n}대`, all: "전체",
-    since: (time) => `${time}부터`, before: (time) => `${time} 이전부터`, heard: (time) => `마지막 수신 ${time}`,
+    since: (time) => `${time}부터`, before: (time) => `${time} 이전부터`, atLeast: (span) => `${span}+`, heard: (time) => `마지막 수신 ${time}`,
     connecting: "연결하는 중", live: "실시간", delayed: "데이터가 오지 않음", closed: "연결 종료",
     again: (n, of) => `연결 끊김, 다시 연결하는 중 (${n}/${of})`, lost: (s) => `연결 끊김, ${s}초마다 다시 시도`,
     sourceLost: "서버가 설비 데이터의 출처와 연결이 끊겼습니다. 값이 오래되었을 수 있습니다.",
     auto: "자동", light: "밝게", dark: "어둡게", theme: (now) => `화면 밝기: ${now}`,
-    samples: (n) => `샘플 ${n}`, more: (n) => `외 ${n}개`, ago: (time) => `${time} 전 값`, noSamples: "샘플을 기다리는 중",
-    active: "기록 중", completed: "완료", auto_ended: "자동 종료", timeout: "시간 초과", interrupted: "중단됨", ended_by_host: "서버가 종료",
+    samples: (n) => `샘플 ${n}`, more: (n) => `${n}개 더 보기`, fewer: "줄여 보기", ago: (time) => `${time} 전 값`, noSamples: "샘플을 기다리는 중",
+    active: "기록 중", completed: "완료", auto_ended: "자동 종료", timeout: "시간 초과", cut: "연결 끊김", stopped_server: "서버 멈춤", interrupted: "중단됨", ended_by_host: "서버가 종료",
     ended: "종료", paused: "일시정지", in_progress: "진행 중", waiting: "대기", participating: "참여 중", away: "나감",
     participants: (here, all) => `참가자 ${here}/${all}`, instructor: "강사", student: "학생", steps: (n, of) => `${of}단계 중 ${n}단계 완료`,
     step: (n, of) => `${n}/${of}단계`, doneBy: (n) => `${n}명 완료`, current: "현재 단계", help: (name, step) => `${name} 도움 요청 (${step})`,
@@ -34,13 +34,13 @@ const WORDS = {
     noEquipment: "No equipment is declared", noneMatch: "No equipment matches", waitingForData: "Waiting for data",
     running: "Running", idle: "Idle", stopped: "Stopped", fault: "Fault", disconnected: "Disconnected",
     last: (state) => `Last: ${state}`, machines: (n) => `${n}`, all: "All",
-    since: (time) => `since ${time}`, before: (time) => `since before ${time}`, heard: (time) => `last heard ${time}`,
+    since: (time) => `since ${time}`, before: (time) => `since before ${time}`, atLeast: (span) => `${span}+`, heard: (time) => `last heard ${time}`,
     connecting: "Connecting", live: "Live", delayed: "No data is coming", closed: "Closed",
     again: (n, of) => `Connection lost, trying again (${n}/${of})`, lost: (s) => `Connection lost, trying every ${s} s`,
     sourceLost: "The server has lost the source of the equipment's data. What is shown may be old.",
     auto: "Auto", light: "Light", dark: "Dark", theme: (now) => `Appearance: ${now}`,
-    samples: (n) => `${n} samples`, more: (n) => `and ${n} more`, ago: (time) => `${time} old`, noSamples: "Waiting for samples",
-    active: "Recording", completed: "Completed", auto_ended: "Ended by the next", timeout: "Timed out", interrupted: "Interrupted", ended_by_host: "Ended by the server",
+    samples: (n) => `${n} samples`, more: (n) => `${n} more`, fewer: "Fewer", ago: (time) => `${time} old`, noSamples: "Waiting for samples",
+    active: "Recording", completed: "Completed", auto_ended: "Ended by the next", timeout: "Timed out", cut: "Connection lost", stopped_server: "Server stopped", interrupted: "Interrupted", ended_by_host: "Ended by the server",
     ended: "Ended", paused: "Paused", in_progress: "In progress", waiting: "Waiting", participating: "Active", away: "Away",
     participants: (here, all) => `${here} of ${all} here`, instructor: "Instructor", student: "Student", steps: (n, of) => `${n} of ${of} steps done`,
     step: (n, of) => `Step ${n} of ${of}`, doneBy: (n) => `${n} done`, current: "Current step", help: (name, step) => `${name} asks for help (${step})`,
@@ -57,7 +57,7 @@ const WORDS = {
 
 const KEY = "andon-language";
 const listeners = [];
-let language, clock, day, number, whole;
+let language, clock, day, whole, coarse, fine;
 
 function first() {
   const wished = [remembered(KEY), ...navigator.languages];
@@ -82,10 +82,11 @@ export function speak(wanted = first()) {
   const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   clock = new Intl.DateTimeFormat(language, time);
   day = new Intl.DateTimeFormat(language, { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  number = new Intl.NumberFormat(language, { maximumSignificantDigits: 5 });
+  [coarse, fine] = [2, 4].map((digits) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }));
   whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = say(node.dataset.t);
   for (const node of document.querySelectorAll("[data-t-label]")) node.ariaLabel = say(node.dataset.tLabel);
+  for (const node of document.querySelectorAll("[data-t-hint]")) node.placeholder = say(node.dataset.tHint);
   for (const tell of listeners) tell();
 }
 
@@ -131,7 +132,7 @@ export function bytesOf(value) {
 /** A value of a tag or of data: never longer than it is worth. */
 export function valueOf(value) {
   if (value === null || value === undefined || value === "") return "–";
-  if (typeof value === "number") return number.format(value);
+  if (typeof value === "number") return (Math.abs(value) < 1 ? fine : coarse).format(value);
   if (typeof value === "boolean") return say(value ? "yes" : "no");
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
