@@ -13,6 +13,8 @@ const OWN = ["status_tag", "error_tag", "connection"];
 const TILES_MAX = 2_000, TAGS_MAX = 12;
 /** From so many on, tiles are small, and there is something to find them by. */
 const MANY = 40;
+/** So much is drawn in one frame. */
+const FRAME_MS = 6, FRAME_TILES = 32;
 const NEWS_MS = 10_000, NAMES_TOLD = 3;
 /** A strip moves by one point of its width. */
 const STRIP_MS = HISTORY_MS / 150;
@@ -21,14 +23,14 @@ const template = document.getElementById("tile-template");
 const byId = (id) => document.getElementById(id);
 
 class Tile {
-  #color; #history; #tags = new Map(); #equipment; #known = true; #strip = 0;
+  #color; #history; #tags = new Map(); #equipment; #known = true; #drawn = 0;
 
   constructor(history) {
     this.#history = history;
     this.node = template.content.firstElementChild.cloneNode(true);
     const find = (what) => this.node.querySelector(what);
     [this.lamp, this.use, this.state, this.lasting] = [find(".lamp"), find("use"), find(".state"), find(".for")];
-    [this.name, this.code, this.sinceText, this.tags, this.canvas] = [find("h3"), find(".code"), find(".since"), find(".tags"), find(".strip")];
+    [this.name, this.code, this.sinceText, this.tags, this.strip] = [find("h3"), find(".code"), find(".since"), find(".tags"), find(".strip")];
   }
 
   /** What is to be drawn; `known` is false while nobody can say whether it is still so. */
@@ -47,21 +49,19 @@ class Tile {
     setText(this.code, name ? code : "");
     setText(this.state, this.#known ? say(word) : say("last", say(word)));
     this.#drawTags(Object.entries(tags).filter(([tag]) => !OWN.includes(tag)));
-    this.#strip = 0;
-    this.tick();
+    this.#drawTime();
   };
 
-  /** Time has passed. */
-  tick() {
+  #drawTime() {
     const now = Date.now();
     const { from, seen } = this.#history.since;
     const span = spanOf(now - from);
     setText(this.lasting, !this.#known ? "" : seen ? span : say("atLeast", span));
     const heard = !this.#known ? from : this.#color === "gray" && Date.parse(this.#equipment.last_updated);
     setText(this.sinceText, heard ? say("heard", timeOf(heard)) : say(seen ? "since" : "before", timeOf(from)));
-    if (now - this.#strip < STRIP_MS) return;
-    this.#strip = now;
-    this.#history.draw(this.canvas, now);
+    if (from <= this.#drawn && now - this.#drawn < STRIP_MS) return;
+    this.#drawn = now;
+    this.#history.draw(this.strip, now);
   }
 
   #drawTags(entries) {
@@ -91,8 +91,8 @@ class Tile {
 export class Tiles {
   #section = byId("equipment"); #list = byId("tiles"); #empty = byId("no-equipment"); #find = byId("find");
   #equipment = new Map(); #tiles = new Map(); #colors = new Map(); #histories = recall();
-  #known = false; #lost = false; #heard = false; #changed = new Set(); #chips = new Map();
-  #only = null; #seen = new Set(); #news = new Map(); #newsDue;
+  #known = false; #lost = false; #heard = false; #changed = new Set(); #later = new Set(); #chips = new Map();
+  #only = null; #shown = 0; #seen = new Set(); #news = new Map(); #newsDue;
   #watch = new IntersectionObserver((entries) => entries.forEach((one) => this.#sees(one)));
 
   constructor() {
@@ -102,7 +102,7 @@ export class Tiles {
     document.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => soon(this.#columns)).observe(this.#list);
     addEventListener("pagehide", () => keep(this.#histories));
-    everySecond(() => this.#seen.forEach((tile) => tile.tick()));
+    everySecond(() => this.#seconds());
     onlanguage(() => this.#all());
     this.#all();
   }
@@ -127,21 +127,37 @@ export class Tiles {
     const turned = history.note(this.#known ? color : null);
     if (turned && this.#known && history.since.seen) this.#tell(color, one.equipment_name || code);
     this.#colors.set(code, color);
-    this.#changed.add(code);
+    const seen = this.#equipment.size < MANY || this.#seen.has(this.#tiles.get(code));
+    (seen ? this.#changed : this.#later).add(code);
   }
 
-  /** Draws what has changed, what is seen first. A long list takes several frames. */
+  /** Of many machines those that are out of sight may wait for this. */
+  #seconds() {
+    for (const { node } of this.#seen) this.#changed.add(node.dataset.code);
+    this.#now(this.#later);
+  }
+
+  #now(codes) {
+    for (const code of codes) {
+      this.#later.delete(code);
+      this.#changed.add(code);
+    }
+    if (this.#changed.size) soon(this.#patch);
+  }
+
+  /** Draws what has changed. A long list takes several frames. */
   #patch = () => {
-    const end = performance.now() + 6;
+    const end = performance.now() + FRAME_MS;
+    let room = FRAME_TILES;
     for (const code of this.#changed) {
       const one = this.#equipment.get(code), tile = this.#tiles.get(code);
       this.#changed.delete(code);
       if (!one || !tile) continue;
-      const before = tile.node.dataset.color;
       tile.is(one, this.#colors.get(code), this.#known || this.#lost);
       tile.draw();
-      if (before !== tile.node.dataset.color && (this.#only || this.#find.value)) soon(this.#choose);
-      if (performance.now() > end) break;
+      if (this.#only) soon(this.#choose);
+      room -= 1;
+      if (!room || performance.now() > end) break;
     }
     if (this.#changed.size) soon(this.#patch);
   };
@@ -155,7 +171,8 @@ export class Tiles {
       this.#seen.delete(tile);
       for (const map of [this.#tiles, this.#histories, this.#colors]) map.delete(code);
     }
-    const end = performance.now() + 6;
+    const end = performance.now() + FRAME_MS;
+    let room = FRAME_TILES;
     for (const code of codes) {
       if (this.#tiles.has(code)) continue;
       const tile = new Tile(this.#histories.get(code));
@@ -164,14 +181,18 @@ export class Tiles {
       tile.node.tile = tile;
       this.#tiles.set(code, tile);
       this.#watch.observe(tile.node);
-      if (performance.now() > end) break;
+      room -= 1;
+      if (!room || performance.now() > end) break;
     }
     arrange(this.#list, codes.filter((code) => this.#tiles.has(code)).map((code) => this.#tiles.get(code).node));
-    if (this.#tiles.size < codes.length) soon(this.#order);
+    const more = this.#tiles.size < codes.length;
+    if (more) soon(this.#order);
     this.#find.closest("label").hidden = codes.length < MANY;
     this.#section.classList.toggle("many", codes.length >= MANY);
+    // Rows are made for all that there will be.
+    this.#shown = codes.length;
+    if (!more || this.#only || this.#find.value) soon(this.#choose);
     soon(this.#columns);
-    soon(this.#choose);
   };
 
   #count = () => {
@@ -190,8 +211,7 @@ export class Tiles {
 
   #all = () => {
     for (const { label, word } of this.#chips.values()) setText(label, say(word));
-    for (const code of this.#equipment.keys()) this.#changed.add(code);
-    soon(this.#patch);
+    this.#now(this.#equipment.keys());
     soon(this.#count);
   };
 
@@ -201,9 +221,9 @@ export class Tiles {
     const least = Number.parseFloat(style.getPropertyValue("--least")) * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
     const gap = Number.parseFloat(style.columnGap) || 0;
     const room = Math.max(1, Math.floor((this.#list.clientWidth + gap) / (least + gap)));
-    const shown = [...this.#tiles.values()].filter((tile) => !tile.node.hidden).length || 1;
-    const columns = this.#only || this.#find.value ? room : Math.ceil(shown / Math.ceil(shown / room));
-    this.#list.style.setProperty("--columns", columns);
+    const all = this.#shown || 1;
+    const columns = String(this.#only || this.#find.value ? room : Math.ceil(all / Math.ceil(all / room)));
+    if (this.#list.style.getPropertyValue("--columns") !== columns) this.#list.style.setProperty("--columns", columns);
   };
 
   // What the visitor wants to see.
@@ -227,7 +247,7 @@ export class Tiles {
     const text = this.#find.value.trim().toLowerCase();
     for (const [code, { node }] of this.#tiles) {
       const name = this.#equipment.get(code)?.equipment_name ?? "";
-      const hidden = (this.#only !== null && node.dataset.color !== this.#only) || !`${code} ${name}`.toLowerCase().includes(text);
+      const hidden = (this.#only !== null && this.#colors.get(code) !== this.#only) || !`${code} ${name}`.toLowerCase().includes(text);
       if (node.hidden !== hidden) node.hidden = hidden;
     }
     this.#emptiness();
@@ -237,6 +257,7 @@ export class Tiles {
   #emptiness() {
     const all = [...this.#tiles.values()];
     const none = all.every(({ node }) => node.hidden);
+    this.#list.classList.toggle("none", none);
     this.#empty.hidden = !none || (this.#equipment.size > 0 && all.length === 0);
     setText(this.#empty, say(!this.#heard ? "waitingForData" : this.#equipment.size ? "noneMatch" : "noEquipment"));
   }
@@ -254,7 +275,8 @@ export class Tiles {
   #sees({ target: { tile }, isIntersecting }) {
     if (!isIntersecting) return this.#seen.delete(tile);
     this.#seen.add(tile);
-    soon(() => tile.tick());
+    if (this.#later.has(tile.node.dataset.code)) this.#now([tile.node.dataset.code]);
+    else soon(tile.draw);
   }
 
   // What is read out: what went wrong, a sentence for all of it, and not every second.

@@ -57,7 +57,18 @@ const WORDS = {
 
 const KEY = "andon-language";
 const listeners = [];
-let language, clock, day, whole, coarse, fine;
+let language;
+/** Made when they are first needed in a language: each takes a browser some milliseconds. */
+let formats = {};
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const FORMATS = {
+  clock: () => new Intl.DateTimeFormat(language, { ...TIME, second: "2-digit" }),
+  day: () => new Intl.DateTimeFormat(language, { ...TIME, month: "numeric", day: "numeric" }),
+  whole: () => new Intl.NumberFormat(language, { maximumFractionDigits: 0 }),
+  coarse: () => new Intl.NumberFormat(language, { maximumFractionDigits: 2 }),
+  fine: () => new Intl.NumberFormat(language, { maximumFractionDigits: 4 }),
+};
+const format = (name, value) => (formats[name] ??= FORMATS[name]()).format(value);
 
 function first() {
   const wished = [remembered(KEY), ...navigator.languages];
@@ -79,11 +90,7 @@ export const languageNow = () => language;
 export function speak(wanted = first()) {
   language = wanted;
   document.documentElement.lang = language;
-  const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
-  clock = new Intl.DateTimeFormat(language, time);
-  day = new Intl.DateTimeFormat(language, { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  [coarse, fine] = [2, 4].map((digits) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }));
-  whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+  formats = {};
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = say(node.dataset.t);
   for (const node of document.querySelectorAll("[data-t-label]")) node.ariaLabel = say(node.dataset.tLabel);
   for (const node of document.querySelectorAll("[data-t-hint]")) node.placeholder = say(node.dataset.tHint);
@@ -108,7 +115,7 @@ export function say(key, ...values) {
 /** A time of day, with its day if that is not today. */
 export function timeOf(ms) {
   const far = Math.abs(Date.now() - ms) > 20 * 3_600_000;
-  return (far ? day : clock).format(ms);
+  return format(far ? "day" : "clock", ms);
 }
 
 /** A span in the one or two units that matter. */
@@ -120,7 +127,7 @@ export function spanOf(ms) {
   return say("day", Math.floor(h / 24), h % 24);
 }
 
-export const countOf = (value) => whole.format(value);
+export const countOf = (value) => format("whole", value);
 
 export function bytesOf(value) {
   const units = ["B", "KB", "MB", "GB"];
@@ -132,7 +139,7 @@ export function bytesOf(value) {
 /** A value of a tag or of data: never longer than it is worth. */
 export function valueOf(value) {
   if (value === null || value === undefined || value === "") return "–";
-  if (typeof value === "number") return (Math.abs(value) < 1 ? fine : coarse).format(value);
+  if (typeof value === "number") return format(Math.abs(value) < 1 ? "fine" : "coarse", value);
   if (typeof value === "boolean") return say(value ? "yes" : "no");
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
