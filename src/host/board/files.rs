@@ -20,24 +20,36 @@ pub(super) struct File {
     bytes: &'static [u8],
 }
 
+const fn page(path: &'static str, bytes: &'static [u8]) -> File {
+    File { path, content_type: "text/html; charset=utf-8", bytes }
+}
+
+const fn style(path: &'static str, bytes: &'static [u8]) -> File {
+    File { path, content_type: "text/css; charset=utf-8", bytes }
+}
+
+const fn script(path: &'static str, bytes: &'static [u8]) -> File {
+    File { path, content_type: "text/javascript; charset=utf-8", bytes }
+}
+
 /// All of them.
-pub(super) const FILES: [File; 4] = [
-    File { path: "/", content_type: "text/html; charset=utf-8", bytes: include_bytes!("page/index.html") },
-    File {
-        path: "/board/board.css",
-        content_type: "text/css; charset=utf-8",
-        bytes: include_bytes!("page/board.css"),
-    },
-    File {
-        path: "/board/board.js",
-        content_type: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("page/board.js"),
-    },
-    File {
-        path: "/board/andon-client.js",
-        content_type: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../../examples/web/andon-client.js"),
-    },
+pub(super) const FILES: [File; 16] = [
+    page("/", include_bytes!("page/index.html")),
+    style("/board/board.css", include_bytes!("page/board.css")),
+    script("/board/board.js", include_bytes!("page/board.js")),
+    script("/board/devices.js", include_bytes!("page/devices.js")),
+    script("/board/guided.js", include_bytes!("page/guided.js")),
+    script("/board/history.js", include_bytes!("page/history.js")),
+    script("/board/link.js", include_bytes!("page/link.js")),
+    script("/board/page.js", include_bytes!("page/page.js")),
+    script("/board/panel.js", include_bytes!("page/panel.js")),
+    script("/board/server.js", include_bytes!("page/server.js")),
+    script("/board/server-side.js", include_bytes!("page/server-side.js")),
+    script("/board/sparkline.js", include_bytes!("page/sparkline.js")),
+    script("/board/tiles.js", include_bytes!("page/tiles.js")),
+    script("/board/topics.js", include_bytes!("page/topics.js")),
+    script("/board/words.js", include_bytes!("page/words.js")),
+    script("/board/andon-client.js", include_bytes!("../../../examples/web/andon-client.js")),
 ];
 
 /// Serves a file, compressed once for all who take that.

@@ -77,7 +77,7 @@ function watch(api, link) {
 /** Where there is no monitor the answers of the server say how the connection is. */
 async function begin(link, failures = 0) {
   try {
-    const api = await ask("api");
+    const api = await ask("api", { fresh: true });
     if (!api) return;
     if (api.title) setText(byId("title"), document.title = api.title);
     if (api.monitor) watch(api, link); else byId("link").hidden = true;

@@ -9,26 +9,24 @@ export const address = (path) => new URL(path.replace(/^\//, ""), document.baseU
 /** The server's time. Clocks of screens are often wrong. */
 export const serverNow = () => Date.now() + ahead;
 
-/** The answer, or null where there is none for us. Throws if the server cannot be asked. */
-export async function ask(path) {
-  const answer = await fetch(address(path), { cache: "no-cache", signal: AbortSignal.timeout(ANSWER_MS) });
+/** The answer, or null where there is none for us. Throws if the server cannot be asked. `fresh`: one that no cache has, so that its time is the server's. */
+export async function ask(path, { fresh = false } = {}) {
+  const answer = await fetch(address(path), { cache: fresh ? "no-store" : "no-cache", signal: AbortSignal.timeout(ANSWER_MS) });
   if ([401, 403, 404].includes(answer.status)) return null;
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   const json = await answer.json();
-  // A cached answer tells an old time.
-  const at = Date.parse(json.timestamp), date = Date.parse(answer.headers.get("date"));
-  if (Number.isFinite(date) ? Math.abs(at - date) < 5_000 : Number.isFinite(at)) ahead = at - Date.now();
+  if (fresh) ahead = Date.parse(json.timestamp) - Date.now();
   return json;
 }
 
 /** Asks again and again, while the page is seen. `heard(null)`: there is nothing for us, and it is not asked again. `failed` is told each time that it cannot be asked. */
-export function poll(path, ms, heard, failed) {
+export function poll(path, ms, heard, failed, how) {
   let timer, failures = 0;
   const look = async () => {
     clearTimeout(timer);
     let next = ms;
     try {
-      const answer = await ask(path);
+      const answer = await ask(path, how);
       failures = 0;
       heard(answer);
       if (!answer) return;

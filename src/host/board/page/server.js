@@ -43,7 +43,7 @@ export class Server {
       return nodes.row;
     });
     this.#panel.rows.append(...rows);
-    poll("api/stats", POLL_MS, (answer) => this.#heard(answer), () => this.#panel.broken());
+    poll("api/stats", POLL_MS, (answer) => this.#heard(answer), () => this.#panel.broken(), { fresh: true });
     onlanguage(() => soon(this.#draw));
   }
 
