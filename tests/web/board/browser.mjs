@@ -1,0 +1,42 @@
+// A browser with the board in it, and what it has to complain of.
+
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
+/** What a browser says of a server that is away is no fault of the page. */
+const AWAY = /net::ERR_(CONNECTION|INCOMPLETE|EMPTY|ABORTED|SOCKET)/;
+
+/** The browser's program: `CHROMIUM`, or the first that is found. */
+export function chromium() {
+  const places = (process.env.PATH ?? "").split(delimiter);
+  const found = NAMES.flatMap((name) => places.map((place) => join(place, name)));
+  return [process.env.CHROMIUM, ...found].find((path) => path && existsSync(path));
+}
+
+export function launch() {
+  // Tests are often run by root, whom the sandbox refuses; the pages are our own.
+  return puppeteer.launch({ executablePath: chromium(), args: ["--no-sandbox", "--disable-gpu"], headless: true });
+}
+
+/** A page, with what it complains of told line by line. */
+export async function visit(browser, url, { width = 1920, height = 1080, scheme = "dark", language = "en-US", cookie, before, tell }) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const complain = (what) => AWAY.test(what) || tell({ complaint: what });
+  page.on("console", (message) => ["error", "warn"].includes(message.type()) && complain(`${message.text()} ${message.location().url ?? ""}`));
+  page.on("pageerror", (error) => complain(String(error.stack ?? error)));
+  await page.exposeFunction("complain", complain);
+  await page.exposeFunction("tell", tell);
+  await page.evaluateOnNewDocument((wanted) => {
+    document.addEventListener("securitypolicyviolation", (event) => window.complain(`policy: ${event.violatedDirective}`));
+    Object.defineProperty(navigator, "languages", { get: () => [wanted] });
+  }, language);
+  if (before) await page.evaluateOnNewDocument(before);
+  await page.setViewport({ width, height });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  if (cookie) await page.setExtraHTTPHeaders({ cookie });
+  await page.goto(url);
+  return page;
+}
