@@ -56,7 +56,9 @@ class Tile {
     const now = Date.now();
     const { from, seen } = this.#history.since;
     const span = spanOf(now - from);
-    setText(this.lasting, !this.#known ? "" : seen ? span : say("atLeast", span));
+    // Of what was so before it was seen a minute is the least worth telling.
+    const least = now - from < 60_000 ? "" : say("atLeast", span);
+    setText(this.lasting, !this.#known ? "" : seen ? span : least);
     const heard = !this.#known ? from : this.#color === "gray" && Date.parse(this.#equipment.last_updated);
     setText(this.sinceText, heard ? say("heard", timeOf(heard)) : say(seen ? "since" : "before", timeOf(from)));
     if (from <= this.#drawn && now - this.#drawn < STRIP_MS) return;
