@@ -218,6 +218,22 @@ fn an_instructor_leads_from_the_board_and_is_there_only_then() {
 }
 
 #[test]
+fn a_board_without_an_identity_shows_the_rest_and_complains_of_nothing() {
+    let (tags, builder) = line(1);
+    make(&tags, 0, "green Running");
+    // Everybody is let in; lessons know nobody of them.
+    let config = GuidedSessionsConfig::new().session(GuidedSession::new("TEST001"));
+    let (server, addr) = start(builder.guided_sessions("/ws/sessions/{code}/", config));
+    let test = "a_board_without_an_identity_shows_the_rest_and_complains_of_nothing";
+    let Some(page) = show(test, "watch", addr, "") else { return };
+    until(&page, &json!({"tiles": {code(0): "green Running"}}));
+    support::stats_until(&server.handle(), "statistics were asked for twice", |stats| stats.requests > 20);
+    make(&tags, 0, "yellow Idle");
+    until(&page, &json!({"tiles": {code(0): "yellow Idle"}}));
+    assert_eq!(server.stats().answered_403, 0);
+}
+
+#[test]
 fn the_language_is_chosen_and_remembered() {
     let (tags, builder) = line(1);
     make(&tags, 0, "green Running");

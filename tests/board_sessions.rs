@@ -406,11 +406,13 @@ fn guided_sessions_are_shown_to_whom_they_would_let_in() {
         )
         .board(BoardConfig::new());
     let (_server, addr) = start(builder);
-    let paths = ["/api/guided", "/api/guided/TEST001", "/api/guided/events", "/api/guided/me"];
-    for path in paths {
+    for path in ["/api/guided", "/api/guided/TEST001", "/api/guided/events"] {
         assert_eq!(ask_as(addr, "", path), (403, "who are you?".into()), "{path}");
         assert_eq!(ask_as(addr, "7-VISITOR", path).0, 403, "{path}");
     }
+    assert_eq!(ask_as(addr, "", "/api/guided/me"), (403, "who are you?".into()));
+    let visitor = r#"{"user_id":null,"name":"User 7","roles":["VISITOR"]}"#;
+    assert_eq!(ask_as(addr, "7-VISITOR", "/api/guided/me"), (200, visitor.into()));
     assert_eq!(Client::connect(addr).get("/api/sessions").status, 404, "there is no such mount");
     let me = ask_as(addr, "1-STUDENT", "/api/guided/me").1;
     assert_eq!(me, r#"{"user_id":1,"name":"User 1","roles":["STUDENT"]}"#);

@@ -57,18 +57,16 @@ pub(super) fn one(late: Arc<Late>) -> impl Route {
     }
 }
 
-/// `/api/guided/me`
+/// `/api/guided/me`: also for whom no session would let in, so that a page can ask before it shows any.
 pub(super) fn me() -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
-        let Some((user_id, _)) = user(context.identity) else { return stranger() };
         let mut out = String::new();
         object(&mut out, |fields| {
-            fields.plain("user_id", user_id).text("name", context.identity.name().unwrap_or_default()).value(
-                "roles",
-                |out| {
-                    list(out, context.identity.roles(), |out, role| write::string(role, out));
-                },
-            );
+            fields.plain_or_null("user_id", user(context.identity).map(|(user_id, _)| user_id));
+            fields.text_or_null("name", context.identity.name());
+            fields.value("roles", |out| {
+                list(out, context.identity.roles(), |out, role| write::string(role, out));
+            });
         });
         answer::json(request, out)
     }

@@ -2,7 +2,7 @@
 
 import { Panel } from "./panel.js";
 import { arrange, everySecond, make, match, setData, setText, soon } from "./page.js";
-import { ask, follow, serverNow } from "./server-side.js";
+import { ask, follow, serverNow, whenLetIn } from "./server-side.js";
 import { Sparklines } from "./sparkline.js";
 import { countOf, onlanguage, say, spanOf, timeOf } from "./words.js";
 
@@ -64,6 +64,12 @@ export class Devices {
       this.#room = this.#room === SHOWN ? SHOWN_MAX : SHOWN;
       soon(this.#draw);
     };
+    everySecond(() => this.#rows.forEach((row) => row.active && row.draw()));
+    onlanguage(() => soon(this.#draw));
+    whenLetIn("api/sessions", () => this.#follow());
+  }
+
+  #follow() {
     follow("api/events", {
       begun: () => this.#ask(),
       ended: () => this.#panel.broken(),
@@ -72,8 +78,6 @@ export class Devices {
       sample: (sample) => this.#sample(sample),
     });
     setInterval(() => document.hidden || this.#ask(), AGAIN_MS);
-    everySecond(() => this.#rows.forEach((row) => row.active && row.draw()));
-    onlanguage(() => soon(this.#draw));
   }
 
   async #ask() {

@@ -3,7 +3,7 @@
 import { GuidedSession } from "./andon-client.js";
 import { Panel } from "./panel.js";
 import { arrange, make, match, setData, setText, soon } from "./page.js";
-import { address, ask, follow } from "./server-side.js";
+import { address, ask, follow, whenLetIn } from "./server-side.js";
 import { onlanguage, say } from "./words.js";
 
 const AGAIN_MS = 15_000, HELPS_MAX = 5, PEOPLE_SHOWN = 24;
@@ -221,6 +221,12 @@ export class Guided {
 
   constructor(path) {
     this.#path = path;
+    onlanguage(() => soon(this.#draw));
+    // Who may not see lessons is not refused one thing after the other.
+    whenLetIn("api/guided/me", (me) => me.user_id !== null && this.#follow());
+  }
+
+  #follow() {
     const of = (code) => this.#sessions.get(code);
     follow("api/guided/events", {
       begun: () => this.#ask(),
@@ -230,7 +236,6 @@ export class Guided {
       help: (help) => of(help.code)?.help(help),
     });
     setInterval(() => document.hidden || this.#ask(), AGAIN_MS);
-    onlanguage(() => soon(this.#draw));
   }
 
   async #ask() {

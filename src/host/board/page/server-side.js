@@ -43,6 +43,18 @@ export function poll(path, ms, heard, failed, how) {
   return look;
 }
 
+/** Tells the first answer as soon as the server can be asked; nothing if there is none for us. */
+export async function whenLetIn(path, then, failures = 0) {
+  let answer;
+  try {
+    answer = await ask(path);
+  } catch {
+    setTimeout(() => whenLetIn(path, then, failures + 1), failures < TRIES ? RETRY_MS : LOST_RETRY_MS);
+    return;
+  }
+  if (answer) then(answer);
+}
+
 /** Follows a stream of events. `begun` is told whenever the state must be asked for anew, `ended` when it breaks off. */
 export function follow(path, { begun, ended, ...handlers }) {
   let failures = 0;

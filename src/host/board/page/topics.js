@@ -3,14 +3,19 @@
 import { Panel } from "./panel.js";
 import { arrange, make, match, setText, soon } from "./page.js";
 import { poll } from "./server-side.js";
-import { onlanguage, say, valueOf } from "./words.js";
+import { onlanguage, say, timeOf, valueOf } from "./words.js";
 
 const POLL_MS = 2_000, SHOWN = 9, SHOWN_MAX = 256;
+
+const TIME = /time|(^|_)(ts|at)$/i;
+/** Milliseconds since 1970, in this century. */
+const isMoment = (value) => Number.isInteger(value) && value > 1e12 && value < 4e12;
 
 /** The shortest that still says what is in it: names and values, without the braces. */
 function inWords(data) {
   if (!data || typeof data !== "object" || Array.isArray(data)) return valueOf(data);
-  return Object.entries(data).map(([name, value]) => `${name} ${valueOf(value)}`).join(" · ");
+  const said = (name, value) => (TIME.test(name) && isMoment(value) ? timeOf(value) : valueOf(value));
+  return Object.entries(data).map(([name, value]) => `${name} ${said(name, value)}`).join(" · ");
 }
 
 class Row {
