@@ -11,7 +11,7 @@ use andon::{
     TagWrite, Tags, TopicHubConfig, Verdict,
 };
 use serde_json::{Value, json};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, path::PathBuf, time::Duration};
 use support::{
     Client, PATIENCE,
     program::{Program, tool},
@@ -27,7 +27,7 @@ fn at(path: &str) -> PathBuf {
 }
 
 /// The board of this server in a browser, in this scene.
-fn show(test: &str, scene: &str, addr: SocketAddr, cookie: &str) -> Option<Program> {
+fn show(test: &str, scene: &str, addr: SocketAddr, cookie: &str) -> Option<Page> {
     let ready = at("tests/web/board/ready.mjs");
     let ready = ready.to_str().expect("the path is text");
     let what = "Node 20 with the packages of tests/web/board (npm ci --prefix tests/web/board) and Chromium (apt install chromium, or CHROMIUM=its path)";
@@ -35,21 +35,34 @@ fn show(test: &str, scene: &str, addr: SocketAddr, cookie: &str) -> Option<Progr
     let shots = at("target/board");
     let shots = shots.to_str().expect("the path is text");
     let url = format!("http://{addr}/");
-    Some(Program::run(node, "../web/board/board.mjs", &[scene, &url, shots, cookie]))
+    let program = Program::run(node, "../web/board/board.mjs", &[scene, &url, shots, cookie]);
+    Some(Page { program, shown: HashMap::new() })
 }
 
-/// The next thing that the page tells. It has nothing to complain of.
-#[track_caller]
-fn next(page: &Program) -> Value {
-    let told = page.next();
-    assert!(told.get("complaint").is_none(), "{told}");
-    told
+/// A board, and what it showed last of everything.
+struct Page {
+    program: Program,
+    shown: HashMap<String, Value>,
 }
 
-/// Skips what is told until it is this.
-#[track_caller]
-fn until(page: &Program, expected: &Value) {
-    while next(page) != *expected {}
+impl Page {
+    /// The next thing that it tells. It has nothing to complain of.
+    #[track_caller]
+    fn next(&mut self) -> Value {
+        let told = self.program.next();
+        assert!(told.get("complaint").is_none(), "{told}");
+        let told_all = told.as_object().expect("each line is an object");
+        self.shown.extend(told_all.iter().map(|(what, value)| (what.clone(), value.clone())));
+        told
+    }
+
+    /// Listens until this is what it shows, whatever else it shows before.
+    #[track_caller]
+    fn until(&mut self, what: &str, expected: &Value) {
+        while self.shown.get(what) != Some(expected) {
+            self.next();
+        }
+    }
 }
 
 fn code(n: usize) -> String {
@@ -87,7 +100,7 @@ fn make(tags: &Tags, n: usize, look: &str) {
 /// All machines, looking like this.
 fn looks(of: impl Fn(usize) -> &'static str) -> Value {
     let all: serde_json::Map<_, _> = (0..MACHINES).map(|n| (code(n), json!(of(n)))).collect();
-    json!({ "tiles": all })
+    Value::Object(all)
 }
 
 fn mixed(n: usize) -> &'static str {
@@ -99,14 +112,15 @@ fn tiles_have_the_contracts_colours_and_follow_changes() {
     let (tags, builder) = line(MACHINES);
     (0..MACHINES).for_each(|n| make(&tags, n, mixed(n)));
     let (_server, addr) = start(builder);
-    let Some(page) = show("tiles_have_the_contracts_colours_and_follow_changes", "watch", addr, "") else {
+    let Some(mut page) = show("tiles_have_the_contracts_colours_and_follow_changes", "watch", addr, "")
+    else {
         return;
     };
-    until(&page, &looks(mixed));
-    until(&page, &json!({"summary": ["4 Running", "4 Idle", "3 Disconnected", "3 Stopped", "3 Fault"]}));
+    page.until("tiles", &looks(mixed));
+    page.until("summary", &json!(["4 Running", "4 Idle", "3 Disconnected", "3 Stopped", "3 Fault"]));
     make(&tags, 4, "purple Fault");
-    until(&page, &looks(|n| if n == 4 { "purple Fault" } else { mixed(n) }));
-    until(&page, &json!({"summary": ["4 Running", "4 Idle", "2 Disconnected", "3 Stopped", "4 Fault"]}));
+    page.until("tiles", &looks(|n| if n == 4 { "purple Fault" } else { mixed(n) }));
+    page.until("summary", &json!(["4 Running", "4 Idle", "2 Disconnected", "3 Stopped", "4 Fault"]));
 }
 
 #[test]
@@ -114,17 +128,17 @@ fn the_board_survives_a_restart() {
     let (tags, builder) = line(MACHINES);
     (0..MACHINES).for_each(|n| make(&tags, n, "green Running"));
     let (server, addr) = start(builder);
-    let Some(page) = show("the_board_survives_a_restart", "watch", addr, "") else { return };
-    until(&page, &looks(|_| "green Running"));
+    let Some(mut page) = show("the_board_survives_a_restart", "watch", addr, "") else { return };
+    page.until("tiles", &looks(|_| "green Running"));
     server.stop(PATIENCE);
-    until(&page, &json!({"link": "waiting"}));
+    page.until("link", &json!("waiting"));
     // What nobody can know any more does not look alive.
-    until(&page, &looks(|_| "none Last: Running"));
+    page.until("tiles", &looks(|_| "none Last: Running"));
     let (tags, builder) = line(MACHINES);
     (0..MACHINES).for_each(|n| make(&tags, n, "yellow Idle"));
     let _server = builder.listen(addr.to_string()).start().expect("the port is free again");
-    until(&page, &json!({"link": "live"}));
-    until(&page, &looks(|_| "yellow Idle"));
+    page.until("link", &json!("live"));
+    page.until("tiles", &looks(|_| "yellow Idle"));
 }
 
 #[test]
@@ -133,17 +147,17 @@ fn tiles_are_gray_once_five_tries_have_failed_and_it_goes_on_trying() {
     (0..MACHINES).for_each(|n| make(&tags, n, "green Running"));
     let (server, addr) = start(builder);
     let test = "tiles_are_gray_once_five_tries_have_failed_and_it_goes_on_trying";
-    let Some(page) = show(test, "impatient", addr, "") else { return };
-    until(&page, &looks(|_| "green Running"));
+    let Some(mut page) = show(test, "impatient", addr, "") else { return };
+    page.until("tiles", &looks(|_| "green Running"));
     server.stop(PATIENCE);
-    until(&page, &json!({"link": "lost"}));
-    until(&page, &looks(|_| "gray Disconnected"));
-    until(&page, &json!({"shot": "lost"}));
+    page.until("link", &json!("lost"));
+    page.until("tiles", &looks(|_| "gray Disconnected"));
+    page.until("shot", &json!("lost"));
     let (tags, builder) = line(MACHINES);
     (0..MACHINES).for_each(|n| make(&tags, n, "green Running"));
     let _server = builder.listen(addr.to_string()).start().expect("the port is free again");
-    until(&page, &json!({"link": "live"}));
-    until(&page, &looks(|_| "green Running"));
+    page.until("link", &json!("live"));
+    page.until("tiles", &looks(|_| "green Running"));
 }
 
 #[test]
@@ -151,13 +165,15 @@ fn tags_of_ones_own_and_topics_are_shown() {
     let (tags, builder) = line(1);
     let parts = tags.tag::<i64>(tags.equipment(&code(0)).expect("declared"), "parts").expect("declared");
     let (server, addr) = start(builder.topic_hub("/ws/{topic}", TopicHubConfig::new()));
-    let Some(page) = show("tags_of_ones_own_and_topics_are_shown", "watch", addr, "") else { return };
-    until(&page, &json!({"tags": {code(0): ["parts=–"]}}));
+    let Some(mut page) = show("tags_of_ones_own_and_topics_are_shown", "watch", addr, "") else { return };
+    page.until("tags", &json!({code(0): ["parts=–"]}));
     tags.set(parts, 312).expect("one writer");
-    until(&page, &json!({"tags": {code(0): ["parts=312"]}}));
+    page.until("tags", &json!({code(0): ["parts=312"]}));
     let hub = server.topic_hub().expect("mounted");
     hub.publish_key("robots", "1", r#"{"id":1,"at":"dock"}"#).expect("there is room");
-    while next(&page)["topics"]["robots"] != "id 1 · at dock" {}
+    while page.shown.get("topics").is_none_or(|topics| topics["robots"] != "id 1 · at dock") {
+        page.next();
+    }
 }
 
 #[test]
@@ -165,22 +181,22 @@ fn a_session_being_recorded_is_seen_until_it_ends() {
     let (_tags, builder) = line(1);
     let builder = builder.store(MemoryStore::new(1_000));
     let (_server, addr) = start(builder.device_sessions("/ws/device", DeviceSessionsConfig::new()));
-    let Some(page) = show("a_session_being_recorded_is_seen_until_it_ends", "watch", addr, "") else {
+    let Some(mut page) = show("a_session_being_recorded_is_seen_until_it_ends", "watch", addr, "") else {
         return;
     };
-    until(&page, &json!({"sessions": []}));
+    page.until("sessions", &json!([]));
     let mut device = Client::open(addr, "/ws/device");
     device.text(r#"{"type":"session_start","deviceId":"AMR_001"}"#);
     assert!(device.take_text().contains("session_created"));
-    until(&page, &json!({"sessions": ["AMR_001 | Recording | 0 samples | "]}));
+    page.until("sessions", &json!(["AMR_001 | Recording | 0 samples | "]));
     for n in 1..=3 {
         device.text(&format!(
             r#"{{"type":"sensor_data","deviceId":"AMR_001","data":{{"speed":{n},"gyro":{{"z":0.5}}}}}}"#
         ));
     }
-    until(&page, &json!({"sessions": ["AMR_001 | Recording | 3 samples | speed,gyro.z"]}));
+    page.until("sessions", &json!(["AMR_001 | Recording | 3 samples | speed,gyro.z"]));
     device.text(r#"{"type":"session_end","deviceId":"AMR_001"}"#);
-    until(&page, &json!({"sessions": ["AMR_001 | Completed | 3 samples | speed,gyro.z"]}));
+    page.until("sessions", &json!(["AMR_001 | Completed | 3 samples | speed,gyro.z"]));
 }
 
 /// Who one is stands in a cookie.
@@ -208,13 +224,13 @@ fn an_instructor_leads_from_the_board_and_is_there_only_then() {
     let (_tags, builder) = line(1);
     let (_server, addr) = start(lessons(builder));
     let test = "an_instructor_leads_from_the_board_and_is_there_only_then";
-    let Some(page) = show(test, "lead", addr, "sessionid=instructor1") else { return };
-    until(&page, &json!({"lesson": ["TEST001 | In progress |  | "]}));
-    until(&page, &json!({"lesson": ["TEST001 | In progress |  | 강사"]}));
-    until(&page, &json!({"lesson": ["TEST001 | In progress | 알림 켜기 | 강사"]}));
-    until(&page, &json!({"lesson": ["TEST001 | Paused | 알림 켜기 | 강사"]}));
-    until(&page, &json!({"lesson": ["TEST001 | In progress | 알림 켜기 | 강사"]}));
-    until(&page, &json!({"lesson": ["TEST001 | Ended | 알림 켜기 | 강사"]}));
+    let Some(mut page) = show(test, "lead", addr, "sessionid=instructor1") else { return };
+    page.until("lesson", &json!(["TEST001 | In progress |  | "]));
+    page.until("lesson", &json!(["TEST001 | In progress |  | 강사"]));
+    page.until("lesson", &json!(["TEST001 | In progress | 알림 켜기 | 강사"]));
+    page.until("lesson", &json!(["TEST001 | Paused | 알림 켜기 | 강사"]));
+    page.until("lesson", &json!(["TEST001 | In progress | 알림 켜기 | 강사"]));
+    page.until("lesson", &json!(["TEST001 | Ended | 알림 켜기 | 강사"]));
 }
 
 #[test]
@@ -225,11 +241,11 @@ fn a_board_without_an_identity_shows_the_rest_and_complains_of_nothing() {
     let config = GuidedSessionsConfig::new().session(GuidedSession::new("TEST001"));
     let (server, addr) = start(builder.guided_sessions("/ws/sessions/{code}/", config));
     let test = "a_board_without_an_identity_shows_the_rest_and_complains_of_nothing";
-    let Some(page) = show(test, "watch", addr, "") else { return };
-    until(&page, &json!({"tiles": {code(0): "green Running"}}));
+    let Some(mut page) = show(test, "watch", addr, "") else { return };
+    page.until("tiles", &json!({code(0): "green Running"}));
     support::stats_until(&server.handle(), "statistics were asked for twice", |stats| stats.requests > 20);
     make(&tags, 0, "yellow Idle");
-    until(&page, &json!({"tiles": {code(0): "yellow Idle"}}));
+    page.until("tiles", &json!({code(0): "yellow Idle"}));
     assert_eq!(server.stats().answered_403, 0);
 }
 
@@ -238,11 +254,11 @@ fn the_language_is_chosen_and_remembered() {
     let (tags, builder) = line(1);
     make(&tags, 0, "green Running");
     let (_server, addr) = start(builder);
-    let Some(page) = show("the_language_is_chosen_and_remembered", "languages", addr, "") else { return };
+    let Some(mut page) = show("the_language_is_chosen_and_remembered", "languages", addr, "") else { return };
     let english = json!({"lang": "en", "heading": "Equipment", "state": "Running", "chip": "Running"});
     let korean = json!({"lang": "ko", "heading": "설비", "state": "가동", "chip": "가동"});
     for expected in [&english, &korean, &korean, &english] {
-        assert_eq!(next(&page), *expected);
+        assert_eq!(page.next(), *expected);
     }
 }
 
@@ -250,10 +266,12 @@ fn the_language_is_chosen_and_remembered() {
 fn the_policy_forbids_what_is_not_the_boards() {
     let (_tags, builder) = line(1);
     let (_server, addr) = start(builder);
-    let Some(page) = show("the_policy_forbids_what_is_not_the_boards", "policy", addr, "") else { return };
+    let Some(page) = show("the_policy_forbids_what_is_not_the_boards", "policy", addr, "") else {
+        return;
+    };
     let expected = json!({"forbidden": ["connect-src", "img-src", "script-src-elem", "style-src-attr"]});
     // Here the complaints are what is wanted.
-    while page.next() != expected {}
+    while page.program.next() != expected {}
 }
 
 #[test]
@@ -266,11 +284,11 @@ fn everybody_can_use_it_on_every_screen() {
     device.text(r#"{"type":"session_start","deviceId":"AMR_001"}"#);
     assert!(device.take_text().contains("session_created"));
     let test = "everybody_can_use_it_on_every_screen";
-    let Some(page) = show(test, "accessible", addr, "sessionid=instructor1") else { return };
+    let Some(mut page) = show(test, "accessible", addr, "sessionid=instructor1") else { return };
     for size in ["wall", "desk", "phone", "large"] {
         for scheme in ["dark", "light"] {
             assert_eq!(
-                next(&page),
+                page.next(),
                 json!({"screen": format!("{size} {scheme}"), "bad": [], "tooWide": false})
             );
         }

@@ -98,8 +98,11 @@ const scenes = {
       await button.click();
     };
     await press("control");
+    // Each step is to be seen before the next is taken.
+    await page.waitForSelector(".person", { timeout: 0 });
     const second = await page.waitForSelector(".step:nth-child(2) button:not([hidden])", { visible: true });
     await second.click();
+    await page.waitForSelector(".step[aria-current]", { timeout: 0 });
     await press("pause");
     await press("resume");
     await shot(page, "control");

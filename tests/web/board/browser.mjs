@@ -6,7 +6,7 @@ import puppeteer from "puppeteer-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 /** What a browser says of a server that is away is no fault of the page. */
-const AWAY = /net::ERR_(CONNECTION|INCOMPLETE|EMPTY|ABORTED|SOCKET)/;
+const AWAY = /net::ERR_(CONNECTION|INCOMPLETE|EMPTY|ABORTED|SOCKET)|closed before receiving a handshake|\b503\b/;
 
 /** The browser's program: `CHROMIUM`, or the first that is found. */
 export function chromium() {

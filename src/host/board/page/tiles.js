@@ -30,7 +30,8 @@ class Tile {
     this.node = template.content.firstElementChild.cloneNode(true);
     const find = (what) => this.node.querySelector(what);
     [this.lamp, this.use, this.state, this.lasting] = [find(".lamp"), find("use"), find(".state"), find(".for")];
-    [this.name, this.code, this.sinceText, this.tags, this.strip] = [find("h3"), find(".code"), find(".since"), find(".tags"), find(".strip")];
+    [this.name, this.code, this.sinceText, this.strip] = [find("h3"), find(".code"), find(".since"), find(".strip")];
+    [this.numbers, this.texts] = [find(".numbers"), find(".texts")];
   }
 
   /** What is to be drawn; `known` is false while nobody can say whether it is still so. */
@@ -73,10 +74,10 @@ class Tile {
       if (!node) {
         node = make("dd");
         this.#tags.set(tag, node);
-        this.tags.append(make("div", {}, make("dt", { text: tag }), node));
+        const of = typeof value === "string" ? this.texts : this.numbers;
+        of.append(make("div", {}, make("dt", { text: tag }), node));
       }
       setText(node, valueOf(value));
-      node.parentElement.classList.toggle("text", typeof value === "string");
       // A text that says nothing leaves its place empty, so that nothing jumps when it does.
       node.parentElement.classList.toggle("none", value === "");
     }

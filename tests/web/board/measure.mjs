@@ -1,0 +1,121 @@
+// What the board costs a browser, as a table. No test judges a time.
+//
+//     cargo build --release --example bringup
+//     node tests/web/board/measure.mjs target/release/examples/bringup
+//
+// The line of the bring-up server, 17 machines and 500, at 10 updates a second, changes at once; each load is a new profile without a cache. The machine should have
+// nothing else to do: of a task the time on the wall is told, and what the processor took for it.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { launch } from "./browser.mjs";
+
+const [program, seconds = "10", loads = "5"] = process.argv.slice(2);
+const TRACED = ["toplevel", "disabled-by-default-devtools.timeline", "blink.user_timing"];
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const part = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+const ordered = (values) => [...values].sort((a, b) => a - b);
+
+async function serve(machines) {
+  const args = ["--listen", "127.0.0.1:0", "--store", "none", "--machines", machines, "--period-ms", "100", "--on-change-ms", "5", "--log", "off"];
+  const server = spawn(program, args.map(String), { stdio: ["ignore", "pipe", "inherit"] });
+  for await (const line of createInterface({ input: server.stdout })) {
+    const [, at] = line.match(/^listening on ws:\/\/(\S+)/) ?? [];
+    if (at) return { url: `http://${at}/`, stop: () => server.kill() };
+  }
+  throw new Error("the server does not say where it listens");
+}
+
+/** Within the page: when all tiles were there, how old each change was when its tile had it, and frames. */
+function measuring(machines) {
+  window.measured = { all: null, ages: [], frames: 0, longest: 0 };
+  const told = new Map();
+  const Real = window.WebSocket;
+  window.WebSocket = class extends Real {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => {
+        for (const one of JSON.parse(data).equipment ?? []) told.set(one.equipment_code, Date.parse(one.last_updated));
+      });
+    }
+  };
+  new MutationObserver((changes) => {
+    const { measured } = window;
+    if (!measured.all && document.querySelectorAll(".tile[data-color]").length === machines) measured.all = performance.now();
+    const turned = changes.filter(({ attributeName, oldValue }) => attributeName === "data-color" && oldValue);
+    for (const { target } of turned) measured.ages.push(Date.now() - told.get(target.dataset.code));
+  }).observe(document, { childList: true, subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-color"] });
+  let last = performance.now();
+  const frame = (now) => {
+    window.measured.frames += 1;
+    window.measured.longest = Math.max(window.measured.longest, now - last);
+    last = now;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
+
+async function open(browser, url, machines) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.setViewport({ width: 1920, height: 1080 });
+  await page.evaluateOnNewDocument(measuring, machines);
+  const protocol = await page.createCDPSession();
+  await protocol.send("Network.enable");
+  const loaded = { files: 0, bytes: 0 };
+  const files = new Set();
+  protocol.on("Network.responseReceived", ({ requestId, response }) => new URL(response.url).pathname.startsWith("/api") || files.add(requestId));
+  protocol.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    if (!files.has(requestId)) return;
+    loaded.files += 1;
+    loaded.bytes += encodedDataLength;
+  });
+  return { page, loaded };
+}
+
+/** Of the page's own thread, in ms: the longest tasks by the wall and by the processor. */
+function tasksOf(trace) {
+  const { traceEvents } = JSON.parse(Buffer.from(trace).toString());
+  const { pid, tid } = traceEvents.find(({ name }) => name === "measured");
+  const tasks = traceEvents.filter((one) => one.name === "RunTask" && one.pid === pid && one.tid === tid && one.dur);
+  const most = (of) => Math.max(0, ...tasks.map((one) => (one[of] ?? 0) / 1000));
+  return { wall: most("dur"), processor: most("tdur") };
+}
+
+const browser = await launch();
+console.log("| machines | all tiles, median of loads | page, compressed | longest task while loading (processor) | then (processor) | frames/s, longest gap | tag change to tile, median, 99 of 100, most |");
+console.log("|---|---|---|---|---|---|---|");
+for (const machines of [17, 500]) {
+  const server = await serve(machines);
+  const times = [], bytes = [], loading = [];
+  for (let n = 0; n < Number(loads); n += 1) {
+    const { page, loaded } = await open(browser, server.url, machines);
+    await page.tracing.start({ categories: TRACED });
+    await page.goto(server.url);
+    await page.waitForFunction(() => window.measured.all !== null);
+    await sleep(500);
+    times.push(await page.evaluate(() => { performance.mark("measured"); return window.measured.all; }));
+    loading.push(tasksOf(await page.tracing.stop()));
+    bytes.push(loaded.bytes);
+    await page.browserContext().close();
+  }
+  const { page } = await open(browser, server.url, machines);
+  await page.goto(server.url);
+  await page.waitForFunction(() => window.measured.all !== null);
+  await sleep(2_000);
+  await page.tracing.start({ categories: TRACED });
+  await page.evaluate(() => { Object.assign(window.measured, { ages: [], frames: 0, longest: 0 }); performance.mark("measured"); });
+  await sleep(Number(seconds) * 1000);
+  const { ages, frames, longest } = await page.evaluate(() => window.measured);
+  const running = tasksOf(await page.tracing.stop());
+  server.stop();
+  const old = ordered(ages);
+  const most = (of) => Math.max(...loading.map((one) => one[of])).toFixed(0);
+  const row = [
+    machines, `${part(ordered(times), 0.5).toFixed(0)} ms`, `${(Math.max(...bytes) / 1000).toFixed(1)} KB`, `${most("wall")} ms (${most("processor")})`,
+    `${running.wall.toFixed(0)} ms (${running.processor.toFixed(0)})`, `${(frames / Number(seconds)).toFixed(0)}, ${longest.toFixed(0)} ms`,
+    old.length ? `${part(old, 0.5)}, ${part(old, 0.99)}, ${old.at(-1)} ms of ${old.length}` : "none changed",
+  ];
+  console.log(`| ${row.join(" | ")} |`);
+}
+await browser.close();
