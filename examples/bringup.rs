@@ -9,66 +9,47 @@
 //! | `/ws/device` | device sessions: be the device |
 //! | `/ws/sessions/{code}/` | guided sessions: a lesson, `TEST001`, for students and instructors who are known by demo cookies |
 //! | `/ws/ticker` | a contract of our own, which counts the seconds |
+//! | `/echo` | with `--echo`: whatever a client says, it hears again |
+//! | `/demo/instructor1` | makes a browser the instructor; also `student1`, `student2`, `nobody` |
 //! | `/healthz` | whether the server serves |
 //!
 //! What devices and lessons tell is recorded in `andon.db`, unless `--store` says otherwise. It says how to try each; `--help` tells what can be set.
 
 mod common;
+#[path = "bringup/demo_devices.rs"]
+mod demo_devices;
+#[path = "bringup/hints.rs"]
+mod hints;
 #[path = "bringup/lesson.rs"]
 mod lesson;
+#[path = "bringup/people.rs"]
+mod people;
 #[path = "bringup/simulation.rs"]
 mod simulation;
+#[path = "bringup/ticker.rs"]
+mod ticker;
 #[path = "bringup/watch.rs"]
 mod watch;
 
 use andon::{
-    Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask, Hello, HubRefuse,
-    Limits, Message, MountOptions, OnActive, RegisterSession, Server, Setup, SqliteStore, StoreOpenError,
-    Tick, Topic, TopicHubConfig, TopicId,
+    Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask, HubRefuse, Limits,
+    Message, MountOptions, OnActive, RegisterSession, Server, Setup, SqliteStore, StoreOpenError, Topic,
+    TopicHubConfig,
 };
 use common::flags::{Flags, Given};
+use demo_devices::DemoDevices;
+use hints::People;
+use log::LevelFilter;
 use simulation::{Simulation, line::Line, restaurant::Restaurant};
 use std::{net::SocketAddr, process::ExitCode, thread, time::Duration};
+use ticker::Ticker;
 
-const PERIOD: Duration = Duration::from_secs(1);
+/// Whatever a client says, it hears again: for conformance suites and for measuring.
+struct Echo;
 
-/// Publishes the time once a period, to whoever watches.
-struct Ticker {
-    topic: TopicId,
-    count: u64,
-    next: Tick,
-}
-
-impl Ticker {
-    fn build(setup: &mut Setup<'_>) -> Self {
-        let topic = setup.topic("ticker").expect("declared in main");
-        let next = setup.effects().now().tick + PERIOD;
-        setup.effects().arm(Some(next));
-        Self { topic, count: 0, next }
-    }
-}
-
-impl Contract for Ticker {
-    fn opened(&mut self, fx: &mut Effects, peer: ConnId, _hello: &Hello<'_>) {
-        fx.subscribe(peer, self.topic);
-    }
-
-    fn message(&mut self, fx: &mut Effects, peer: ConnId, _: Message<'_>) {
-        fx.send(peer, r#"{"type":"error","message":"the ticker only speaks"}"#);
-    }
-
-    fn deadline(&mut self, fx: &mut Effects) {
-        // A deadline may come early; and after a long pause, the missed ticks are not made up for.
-        let now = fx.now();
-        if now.tick >= self.next {
-            self.count += 1;
-            fx.publish(
-                self.topic,
-                &format!(r#"{{"type":"tick","count":{},"timestamp":"{}"}}"#, self.count, now.wall),
-            );
-            self.next = now.tick + PERIOD;
-        }
-        fx.arm(Some(self.next));
+impl Contract for Echo {
+    fn message(&mut self, fx: &mut Effects, peer: ConnId, message: Message<'_>) {
+        fx.send(peer, message);
     }
 }
 
@@ -120,7 +101,24 @@ fn flags() -> Flags {
             "http",
             &["http", "close"],
         )
+        .word(
+            "--identities",
+            "FILE|demo",
+            "who may come to lessons; demo: three on loopback only",
+            "demo",
+            &[],
+        )
+        .number("--demo-devices", "devices that connect and record by themselves", 0, 0..=100)
+        .word(
+            "--log",
+            "off|error|warn|info|debug|trace",
+            "what the library says, on standard error",
+            "warn",
+            &["off", "error", "warn", "info", "debug", "trace"],
+        )
         .list("--allow-origin", "ORIGIN", "pages of this origin may connect; default: all may")
+        .switch("--echo", "serve an echo at /echo")
+        .notes(people::FORM)
 }
 
 fn limits(flags: &Given) -> Limits {
@@ -164,6 +162,8 @@ fn mount_shown(builder: Builder, flags: &Given, monitor: EquipmentMonitor) -> Bu
         .poll_interval(seconds(flags, "--poll-interval-s"))
         .cap_per_topic(flags.number("--topic-limit") as usize)
         .refuse(if flags.word("--refuse") == "close" { HubRefuse::Close } else { HubRefuse::Http });
+    let builder =
+        if flags.switch("--echo") { builder.mount("/echo", |_: &mut Setup<'_>| Echo) } else { builder };
     builder
         .mount("/ws/monitor", monitor)
         .topic_hub("/ws/{topic}", hub)
@@ -178,39 +178,35 @@ fn open_store(builder: Builder, flags: &Given) -> Result<Builder, StoreOpenError
     })
 }
 
-/// One line for each thing there is to try.
-fn how_to_try(server: &Server, has_people: bool) -> String {
-    let mut address = server.local_addrs()[0];
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            [127, 0, 0, 1].into()
-        } else {
-            std::net::Ipv6Addr::LOCALHOST.into()
-        });
+/// Whom the lesson knows, and what there is for them to sign in.
+fn know_people(builder: Builder, flags: &Given) -> Result<(Builder, andon::IdentityTable, People), String> {
+    if flags.word("--identities") != "demo" {
+        return Ok((builder, people::read(flags.word("--identities"))?, People::OfFile));
     }
-    let sessions = if has_people { lesson::how_to_try(address) } else { lesson::NOBODY.into() };
-    format!(
-        "try, with websocat, Python (pip install websockets) and a browser's console:
-  websocat 'ws://{address}/ws/monitor?mode=changes'
-  python3 -m websockets ws://{address}/ws/robots
-  new WebSocket(\"ws://{address}/ws/ticker\").onmessage = (message) => console.log(message.data)
-  echo '{{\"type\":\"session_start\",\"deviceId\":\"AMR_001\"}}' | websocat -n ws://{address}/ws/device
-{sessions}"
-    )
+    // What everybody can read in the sources is no secret: only this machine may use it.
+    let is_loopback = |address: &String| address.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback());
+    Ok(if flags.listen.iter().all(is_loopback) {
+        (people::sign_in(builder), people::demo(), People::Demo)
+    } else {
+        (builder, Default::default(), People::Nobody)
+    })
+}
+
+fn complain(status: impl Into<ExitCode>, why: impl std::fmt::Display) -> ExitCode {
+    eprintln!("bringup: {why}");
+    status.into()
 }
 
 fn main() -> ExitCode {
     let flags = flags().read();
+    let level: LevelFilter = flags.word("--log").parse().expect("one of the words that the flag takes");
+    env_logger::Builder::new().filter_level(level).init();
     let line = Line::build(flags.number("--machines") as usize, seconds(&flags, "--stale-s"));
     let (line, scan) = line.expect("a table of machines, whose codes differ");
     let mut monitor = EquipmentMonitor::new(scan).period(Duration::from_millis(flags.number("--period-ms")));
     if flags.number("--on-change-ms") > 0 {
         monitor = monitor.on_change(Duration::from_millis(flags.number("--on-change-ms")));
     }
-    // What everybody can read here is no secret: only this machine may use it.
-    let is_loopback = |address: &String| address.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback());
-    let has_people = flags.listen.iter().all(is_loopback);
-    let known = if has_people { lesson::demo_people() } else { Default::default() };
 
     let mut builder = Server::builder().limits(limits(&flags));
     if flags.number("--max-connections") > 0 {
@@ -218,27 +214,27 @@ fn main() -> ExitCode {
     }
     builder = flags.listen.iter().fold(builder, Builder::listen);
     builder = flags.list("--allow-origin").iter().fold(builder, Builder::allow_origin);
-    builder = mount_sessions(mount_shown(builder, &flags, monitor), &flags, known.cookies());
+    let (builder, known, people) = match know_people(builder, &flags) {
+        Ok(known) => known,
+        Err(why) => return complain(2, why),
+    };
+    let builder = mount_sessions(mount_shown(builder, &flags, monitor), &flags, known.cookies());
     let config = match open_store(builder, &flags).map(Builder::build) {
         Ok(Ok(config)) => config,
         // Every setting is of a flag.
-        Ok(Err(error)) => {
-            eprintln!("bringup: {error}");
-            return ExitCode::from(2);
-        }
-        Err(error) => {
-            eprintln!("bringup: {error}");
-            return ExitCode::FAILURE;
-        }
+        Ok(Err(error)) => return complain(2, error),
+        Err(error) => return complain(ExitCode::FAILURE, error),
     };
     let mut server = config.start();
-    let words = server.as_ref().map(|server| how_to_try(server, has_people)).unwrap_or_default();
+    let at = server.as_ref().ok().map(hints::reachable);
     let events = server.as_mut().ok().and_then(Server::events);
     let watcher = events.map(|events| thread::spawn(move || watch::watch(&events)));
     let hub = server.as_ref().ok().and_then(Server::topic_hub);
-    // Dropped when the server has stopped: a host's own thread, which nobody else need wait for.
+    // Both are dropped when the server has stopped: a host's own threads, which nobody else need wait for.
     let _simulation = hub.map(|hub| Simulation::start(line, Restaurant::open(hub)));
-    let code = common::serve_saying("bringup", server, &words);
+    let _devices = at.map(|at| DemoDevices::start(at, flags.number("--demo-devices")));
+    let hints = at.map(|at| hints::hints(at, people)).unwrap_or_default();
+    let code = common::serve_saying("bringup", server, &hints);
     // It has something to say up to the last moment.
     if watcher.is_some_and(|watcher| watcher.join().is_err()) {
         eprintln!("bringup: who reads the events has panicked");

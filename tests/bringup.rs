@@ -5,39 +5,20 @@
 mod support;
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
-    fs,
     io::{BufRead, Read},
-    path::PathBuf,
     process::Command,
 };
 use support::{
-    Client, Running, example,
+    Client, Running,
+    bringup::{Folder, bringup, end, end_by, parsed},
+    example,
     program::{Program, tool},
-    run_example_with, upgrade_head,
+    upgrade_head,
 };
 
 const TEST001: &str = "/ws/sessions/TEST001/";
-
-/// With these flags, and nothing left behind.
-fn bringup(flags: &[&str]) -> Running {
-    run_example_with("bringup", &[&["--store", "none"], flags].concat())
-}
-
-/// Ends it as its user would, and gives what it has said until then.
-fn end(mut running: Running) -> String {
-    let killed = Command::new("kill").arg(running.child.id().to_string()).status().unwrap();
-    assert!(killed.success());
-    let mut said = String::new();
-    running.stdout.read_to_string(&mut said).unwrap();
-    assert_eq!(running.child.wait().unwrap().code(), Some(0));
-    said
-}
-
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
 
 /// MON-6, MON-7: seventeen machines with codes and names as they are in factories, in one message of agreed size.
 #[test]
@@ -76,7 +57,7 @@ fn it_has_a_plc_that_falls_silent_and_comes_back() {
             if machine["tags"]["connection"] == connected {
                 assert_eq!(machine["status"] == "disconnected", !connected);
                 // What was known of it stays.
-                assert!(machine["tags"]["parts"].is_i64());
+                assert!(machine["tags"]["good_count"].is_i64());
                 break;
             }
         }
@@ -136,20 +117,6 @@ fn it_sends_a_quiet_topic_again() {
     }
 }
 
-#[test]
-fn it_says_how_to_try_each_contract() {
-    let running = bringup(&[]);
-    let addr = running.addr;
-    let said = end(running);
-    for (path, count) in
-        [("monitor", 1), ("robots", 1), ("ticker", 1), ("device", 1), ("sessions/TEST001/", 2)]
-    {
-        let lines = said.lines().filter(|line| line.contains(&format!("ws://{addr}/ws/{path}")));
-        assert_eq!(lines.count(), count, "{path}: {said}");
-    }
-    assert!(said.contains("sessionid=student1") && said.contains("sessionid=instructor1"), "{said}");
-}
-
 /// A person at the lesson.
 fn person(running: &Running, cookie: &str) -> Client {
     let mut client = Client::connect(running.addr);
@@ -184,37 +151,6 @@ fn a_lesson_has_two_students_and_an_instructor() {
     assert!(end(running).contains("TEST001: START_STEP by 박강사 2\n"));
 }
 
-/// What stands in the source would be a way in for everybody who can reach the address.
-#[test]
-fn the_demo_identities_are_for_loopback_alone() {
-    let running = bringup(&["--listen", "0.0.0.0:0"]);
-    let head = upgrade_head(TEST001, "Cookie: sessionid=instructor1\r\n");
-    assert_eq!(Client::connect(running.addr).ask(&head).status, 403);
-    let said = end(running);
-    assert!(said.contains("loopback addresses only") && !said.contains("sessionid=instructor1"), "{said}");
-}
-
-/// A directory that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("andon-bringup-{}-{test}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> String {
-        self.0.join("demo.db").to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn begin(client: &mut Client) -> String {
     client.text(r#"{"type":"session_start","deviceId":"AMR_001","timestamp":1}"#);
     parsed(&client.take_text())["sessionId"].as_str().unwrap().to_owned()
@@ -223,7 +159,7 @@ fn begin(client: &mut Client) -> String {
 #[test]
 fn what_it_is_told_is_in_a_file_when_it_says_so() {
     let folder = Folder::new("file");
-    let running = bringup(&["--store", &folder.file()]);
+    let running = bringup(&["--store", &folder.file("demo.db")]);
     let mut device = Client::open(running.addr, "/ws/device");
     let session = begin(&mut device);
     device.text(r#"{"type":"sensor_data","deviceId":"AMR_001","x":1.50}"#);
@@ -233,7 +169,7 @@ fn what_it_is_told_is_in_a_file_when_it_says_so() {
     student.text(r#"{"type":"step_complete","data":{"subtask_id":1}}"#);
     assert_eq!(parsed(&student.take_text())["type"], "step_complete_confirmed");
     // Both replies mean that it is there already.
-    let file = Connection::open(folder.file()).unwrap();
+    let file = Connection::open(folder.file("demo.db")).unwrap();
     let one = |sql: &str| file.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     let row = format!("{session} completed 1");
     assert_eq!(one("SELECT session_id || ' ' || status || ' ' || sample_count FROM sessions"), row);
@@ -312,6 +248,54 @@ fn its_flags_do_what_they_say() {
 }
 
 #[test]
+fn it_echoes_if_it_is_told_to() {
+    let running = bringup(&[]);
+    assert_eq!(Client::connect(running.addr).ask(&upgrade_head("/echo", "")).status, 404);
+    let running = bringup(&["--echo"]);
+    let mut client = Client::open(running.addr, "/echo");
+    client.text("안녕");
+    client.expect_text("안녕");
+}
+
+/// They come like devices anywhere: by a socket, in sessions, sample by sample.
+#[test]
+fn demo_devices_record_until_it_is_interrupted() {
+    let folder = Folder::new("demo-devices");
+    let mut running = bringup(&["--store", &folder.file("demo.db"), "--demo-devices", "2"]);
+    let mut line = String::new();
+    let mut begun = 0;
+    while begun < 2 {
+        line.clear();
+        assert_ne!(running.stdout.read_line(&mut line).unwrap(), 0, "it ends too early");
+        begun +=
+            usize::from(["AMR_101 begins ", "AMR_102 begins "].iter().any(|words| line.starts_with(words)));
+    }
+    let file = Connection::open(folder.file("demo.db")).unwrap();
+    let count = "SELECT count(*) FROM samples WHERE json_extract(payload, '$.speed') > 0";
+    support::eventually("samples of both", || {
+        file.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap_or(0) >= 4
+    });
+    let said = end_by("INT", running);
+    assert_eq!(said.lines().filter(|line| line.contains(" is stopped after ")).count(), 2, "{said}");
+}
+
+/// On standard error, as much as it is told to.
+#[test]
+fn it_logs_as_much_as_it_is_told_to() {
+    let logged = |flags: &[&str]| {
+        let mut running = bringup(flags);
+        let mut stderr = running.child.stderr.take().unwrap();
+        end(running);
+        let mut logged = String::new();
+        stderr.read_to_string(&mut logged).unwrap();
+        logged
+    };
+    assert_eq!(logged(&[]), "");
+    let words = logged(&["--log", "debug"]);
+    assert!(words.lines().any(|line| line.starts_with("[DEBUG andon::")), "{words}");
+}
+
+#[test]
 fn it_refuses_what_it_does_not_know() {
     let folder = Folder::new("flags");
     for (args, words) in [
@@ -321,6 +305,9 @@ fn it_refuses_what_it_does_not_know() {
         (&["--on-active", "maybe"], "--on-active maybe: give end|reject"),
         (&["--refuse"], "--refuse: give http|close"),
         (&["--allow-origin"], "--allow-origin: give ORIGIN"),
+        (&["--log", "loud"], "--log loud: give off|error|warn|info|debug|trace"),
+        (&["--demo-devices", "101"], "--demo-devices 101: give a whole number from 0 to 100"),
+        (&["--listen", "localhost:80"], "--listen localhost:80: give IP:PORT, such as 127.0.0.1:8000"),
         (&["--prot", "1"], "unknown argument --prot: try --help"),
     ] {
         let output = Command::new(example("bringup")).args(args).output().unwrap();
@@ -359,6 +346,11 @@ fn it_refuses_what_it_does_not_know() {
         "--on-active end|reject ",
         "--refuse http|close ",
         "--allow-origin ORIGIN ",
+        "--identities FILE|demo ",
+        "--demo-devices N ",
+        "--log off|error|warn|info|debug|trace ",
+        "--echo ",
+        r#"{"secret": "k3J9x0pQ7v..", "id": 17, "name": "김학생", "roles": ["STUDENT"]}"#,
     ] {
         assert!(help_says.contains(flag), "{flag}: {help_says}");
     }
@@ -386,7 +378,7 @@ fn url(running: &Running, path: &str) -> String {
 fn the_sensor_apps_client_has_two_sessions_on_one_connection() {
     let Some(node) = node("the_sensor_apps_client_has_two_sessions_on_one_connection") else { return };
     let folder = Folder::new("sensor");
-    let running = bringup(&["--store", &folder.file()]);
+    let running = bringup(&["--store", &folder.file("demo.db")]);
     let app = Program::run(node, "device_client.mjs", &[&url(&running, "/ws/device"), "AMR_001"]);
     assert_eq!(app.next()["type"], "device_registered");
     for _ in 0..2 {
@@ -396,7 +388,7 @@ fn the_sensor_apps_client_has_two_sessions_on_one_connection() {
         assert_eq!((&ended["type"], &ended["sessionId"]), (&"session_ended".into(), &created["sessionId"]));
     }
     assert_eq!(app.next(), json!({"closed": 1000}));
-    let file = Connection::open(folder.file()).unwrap();
+    let file = Connection::open(folder.file("demo.db")).unwrap();
     let count = "SELECT count(*) FROM sessions JOIN samples USING (session_id) WHERE status = 'completed'";
     assert_eq!(file.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 6);
 }

@@ -1,5 +1,5 @@
-//! A line of machines: they work in cycles, wait, are stopped, have faults. Now and then one of their PLCs falls silent: nothing is written
-//! for its machines any more, and it is up to the server to say so.
+//! A line of machines: they work in cycles, wait, are stopped, have faults. Now and then the line changes to another product, for which each machine is
+//! stopped and set up. Now and then one of their PLCs falls silent: nothing is written for its machines any more, and it is up to the server to say so.
 
 use super::seconds;
 use andon::{
@@ -34,6 +34,8 @@ const NAMES: [&str; 17] = [
     "적재 로봇",
     "완성품 반출",
 ];
+/// What is made, each by a recipe of its own.
+const RECIPES: [&str; 3] = ["SP3-LH", "SP3-RH", "MQ4-LH"];
 const ALARMS: [&str; 4] = ["E101 wire feed", "E204 no part", "E310 torque", "E417 light curtain"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,17 +49,22 @@ enum Doing {
 
 struct Machine {
     id: EquipmentId,
-    parts_tag: Tag<i64>,
+    good_tag: Tag<i64>,
+    bad_tag: Tag<i64>,
     cycle_tag: Tag<f64>,
     heat_tag: Tag<f64>,
+    recipe_tag: Tag<str>,
     alarm_tag: Tag<str>,
     doing: Doing,
     /// Steps of this that are left.
     left: u32,
-    parts: i64,
+    good: i64,
+    bad: i64,
     /// What the last cycle took, in steps.
     cycle: u32,
     heat: f64,
+    /// Of [`RECIPES`].
+    recipe: usize,
     alarm: &'static str,
 }
 
@@ -66,6 +73,9 @@ pub(crate) struct Line {
     tags: Tags,
     machines: Vec<Machine>,
     rng: Rng,
+    /// What the line is to make, of [`RECIPES`], and the steps until that is something else.
+    recipe: usize,
+    batch: u32,
     /// The PLC that is silent.
     silent: Option<usize>,
     /// Steps until that changes.
@@ -86,9 +96,11 @@ impl Line {
             let name =
                 if n < NAMES.len() { name.into() } else { format!("{name} {}호기", n / NAMES.len() + 1) };
             Equipment::new(code(n), name, stale)
-                .tag("parts", TagKind::I64)
+                .tag("good_count", TagKind::I64)
+                .tag("bad_count", TagKind::I64)
                 .tag("cycle_s", TagKind::F64)
                 .tag("temperature", TagKind::F64)
+                .tag("recipe", TagKind::Text)
                 .tag("alarm", TagKind::Text)
         });
         let (tags, scan) = equipment.fold(Tags::builder(), andon::TagsBuilder::equipment).build()?;
@@ -97,22 +109,27 @@ impl Line {
             let id = tags.equipment(&code(n)).expect("declared above");
             Ok(Machine {
                 id,
-                parts_tag: tags.tag(id, "parts")?,
+                good_tag: tags.tag(id, "good_count")?,
+                bad_tag: tags.tag(id, "bad_count")?,
                 cycle_tag: tags.tag(id, "cycle_s")?,
                 heat_tag: tags.tag(id, "temperature")?,
+                recipe_tag: tags.tag(id, "recipe")?,
                 alarm_tag: tags.tag(id, "alarm")?,
                 doing: Doing::Wait,
                 left: rng.u32(0..seconds(3)),
-                parts: rng.i64(0..500),
+                good: rng.i64(200..500),
+                bad: rng.i64(0..10),
                 cycle: seconds(8),
                 heat: 24.0,
+                recipe: 0,
                 alarm: "",
             })
         };
         let machines = (0..machines).map(machine).collect::<Result<_, TagDeclareError>>()?;
         let deadline = stale_after.map_or(0, |after| seconds(after.as_secs() as u32));
         let outage = deadline + SILENT_BEYOND;
-        Ok((Self { tags, machines, rng, silent: None, until: FIRST_OUTAGE, outage }, scan))
+        let (silent, until, recipe, batch) = (None, FIRST_OUTAGE, 0, seconds(90));
+        Ok((Self { tags, machines, rng, recipe, batch, silent, until, outage }, scan))
     }
 
     /// A tenth of a second of it.
@@ -125,9 +142,14 @@ impl Line {
             };
         }
         self.until -= 1;
+        if self.batch == 0 {
+            self.recipe = (self.recipe + 1) % RECIPES.len();
+            self.batch = self.rng.u32(seconds(120)..seconds(300));
+        }
+        self.batch -= 1;
         for (n, machine) in self.machines.iter_mut().enumerate() {
             // A machine goes on working while its PLC says nothing.
-            machine.step(&mut self.rng);
+            machine.step(&mut self.rng, self.recipe);
             if self.silent != Some(n / MACHINES_PER_PLC) {
                 let written = self.tags.update(machine.id, &machine.values());
                 written.expect("one writer, and tags that there are");
@@ -137,16 +159,22 @@ impl Line {
 }
 
 impl Machine {
-    fn step(&mut self, rng: &mut Rng) {
+    fn step(&mut self, rng: &mut Rng, recipe: usize) {
         let ambient = if self.doing == Doing::Cycle { 61.0 } else { 24.0 };
         self.heat += (ambient - self.heat) / 200.0;
         if self.left > 0 {
             self.left -= 1;
             return;
         }
-        self.parts += i64::from(self.doing == Doing::Cycle);
+        if self.doing == Doing::Cycle {
+            let is_good = rng.u32(0..40) > 0;
+            self.good += i64::from(is_good);
+            self.bad += i64::from(!is_good);
+        }
         self.alarm = "";
+        let is_other = std::mem::replace(&mut self.recipe, recipe) != recipe;
         let next = match (self.doing, rng.u32(0..100)) {
+            _ if is_other => Doing::Stop,
             (Doing::Cycle, 0..3) => Doing::Fault,
             (Doing::Cycle, 3..6) => Doing::Stop,
             (Doing::Cycle, 6..25) => Doing::Wait,
@@ -169,16 +197,18 @@ impl Machine {
     }
 
     /// All it has to say, written as one. The rule makes running, idle or error of it; only "stopped" must be said.
-    fn values(&self) -> [TagWrite<'_>; 7] {
+    fn values(&self) -> [TagWrite<'_>; 9] {
         let stopped = (self.doing == Doing::Stop).then_some(EquipmentStatus::Stopped);
         [
             self.id.status_tag().to(self.doing == Doing::Cycle),
             self.id.error_tag().to(self.doing == Doing::Fault),
             TagWrite::status(self.id, stopped),
-            self.parts_tag.to(self.parts),
+            self.good_tag.to(self.good),
+            self.bad_tag.to(self.bad),
             self.cycle_tag.to(f64::from(self.cycle) / f64::from(seconds(1))),
             // To half a degree, or it would change all the time.
             self.heat_tag.to((self.heat * 2.0).round() / 2.0),
+            self.recipe_tag.to(RECIPES[self.recipe]),
             self.alarm_tag.to(self.alarm),
         ]
     }

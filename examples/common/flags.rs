@@ -1,4 +1,4 @@
-//! The flags of an example: `--listen`, `--help`, and whole numbers, words and lists of its own.
+//! The flags of an example: `--listen`, `--help`, and whole numbers, words, lists and switches of its own.
 
 use std::{net::SocketAddr, ops::RangeInclusive};
 
@@ -10,6 +10,8 @@ pub(crate) struct Flags {
     numbers: Vec<Number>,
     words: Vec<Word>,
     lists: Vec<List>,
+    switches: Vec<Switch>,
+    notes: &'static str,
 }
 
 /// A flag for one of the words that it takes; for any if there are none.
@@ -29,6 +31,13 @@ struct List {
     values: Vec<String>,
 }
 
+/// A flag without a value.
+struct Switch {
+    flag: &'static str,
+    meaning: &'static str,
+    given: bool,
+}
+
 struct Number {
     flag: &'static str,
     meaning: &'static str,
@@ -45,12 +54,15 @@ pub(crate) struct Given {
     words: Vec<Word>,
     #[allow(dead_code, reason = "most examples take no list")]
     lists: Vec<List>,
+    #[allow(dead_code, reason = "most examples take no switch")]
+    switches: Vec<Switch>,
 }
 
 impl Flags {
     /// Of the example `name`, which listens at `listen` unless told otherwise.
     pub(crate) fn new(name: &'static str, what: &'static str, listen: &'static str) -> Self {
-        Self { name, what, listen, numbers: Vec::new(), words: Vec::new(), lists: Vec::new() }
+        let (numbers, words, lists, switches) = Default::default();
+        Self { name, what, listen, numbers, words, lists, switches, notes: "" }
     }
 
     /// With a flag for a whole number.
@@ -87,6 +99,20 @@ impl Flags {
         self
     }
 
+    /// With a flag that takes no value.
+    #[allow(dead_code, reason = "most examples take no switch")]
+    pub(crate) fn switch(mut self, flag: &'static str, meaning: &'static str) -> Self {
+        self.switches.push(Switch { flag, meaning, given: false });
+        self
+    }
+
+    /// With words that `--help` says below the flags.
+    #[allow(dead_code, reason = "most examples say no more")]
+    pub(crate) fn notes(mut self, notes: &'static str) -> Self {
+        self.notes = notes;
+        self
+    }
+
     /// Reads the command line. `--help` prints what there is and ends with status 0; what is wrong is said, and ends with status 2.
     pub(crate) fn read(self) -> Given {
         let (name, help) = (self.name, self.help());
@@ -118,13 +144,19 @@ impl Flags {
         for List { flag, form, meaning, .. } in &self.lists {
             line(&format!("{flag} {form}"), &format!("{meaning} (repeatable)"));
         }
+        for Switch { flag, meaning, .. } in &self.switches {
+            line(flag, meaning);
+        }
+        if !self.notes.is_empty() {
+            help += &format!("\n\n{}", self.notes);
+        }
         help
     }
 
     /// `None`: help is asked for.
     fn parse(self, mut words: impl Iterator<Item = String>) -> Result<Option<Given>, String> {
-        let mut given =
-            Given { listen: Vec::new(), numbers: self.numbers, words: self.words, lists: self.lists };
+        let Self { numbers, words: choices, lists, switches, .. } = self;
+        let mut given = Given { listen: Vec::new(), numbers, words: choices, lists, switches };
         while let Some(flag) = words.next() {
             if let Some(word) = given.words.iter_mut().find(|word| word.flag == flag) {
                 word.value = match words.next() {
@@ -136,6 +168,10 @@ impl Flags {
             }
             if let Some(list) = given.lists.iter_mut().find(|list| list.flag == flag) {
                 list.values.push(words.next().ok_or_else(|| format!("{flag}: give {}", list.form))?);
+                continue;
+            }
+            if let Some(switch) = given.switches.iter_mut().find(|switch| switch.flag == flag) {
+                switch.given = true;
                 continue;
             }
             let number = given.numbers.iter_mut().find(|number| number.flag == flag);
@@ -182,6 +218,13 @@ impl Given {
     pub(crate) fn list(&self, flag: &str) -> &[String] {
         let list = self.lists.iter().find(|list| list.flag == flag);
         &list.expect("only flags that the example declares are asked for").values
+    }
+
+    /// Whether a switch was given.
+    #[allow(dead_code, reason = "most examples take no switch")]
+    pub(crate) fn switch(&self, flag: &str) -> bool {
+        let switch = self.switches.iter().find(|switch| switch.flag == flag);
+        switch.expect("only flags that the example declares are asked for").given
     }
 
     /// The value of a flag.

@@ -3,6 +3,8 @@
 //! Nothing here sleeps. Whoever waits blocks on a socket or a channel, and [`PATIENCE`] turns waiting for ever into a failure.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+#[cfg(all(unix, feature = "contracts"))]
+pub(crate) mod bringup;
 pub(crate) mod counting;
 pub(crate) mod host;
 pub(crate) mod http;

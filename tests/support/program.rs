@@ -18,7 +18,13 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn run(mut command: Command, script: &str, args: &[&str]) -> Self {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
-        let child = command.arg(script).args(args).stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
+        command.arg(script).args(args);
+        Self::start(command)
+    }
+
+    /// A command as it is.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
         let mut child = child.expect("it was found before");
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let (tx, lines) = mpsc::channel();
