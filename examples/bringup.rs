@@ -4,6 +4,7 @@
 //!
 //! | path | shows |
 //! |---|---|
+//! | `/` | the board: all of it, for people |
 //! | `/ws/monitor` | the equipment monitor: a simulated line of machines, of which a few fall silent now and then |
 //! | `/ws/{topic}` | the topic hub: nine topics of a simulated restaurant, such as `/ws/robots` |
 //! | `/ws/device` | device sessions: be the device |
@@ -11,7 +12,7 @@
 //! | `/ws/ticker` | a contract of our own, which counts the seconds |
 //! | `/echo` | with `--echo`: whatever a client says, it hears again |
 //! | `/demo/instructor1` | makes a browser the instructor; also `student1`, `student2`, `nobody` |
-//! | `/healthz` | whether the server serves |
+//! | `/healthz`, `/metrics`, `/api` | the same for programs, see `docs/http.md` |
 //!
 //! What devices and lessons tell is recorded in `andon.db`, unless `--store` says otherwise. It says how to try each; `--help` tells what can be set.
 
@@ -32,9 +33,9 @@ mod ticker;
 mod watch;
 
 use andon::{
-    Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask, HubRefuse, Limits,
-    Message, MountOptions, OnActive, RegisterSession, Server, Setup, SqliteStore, StoreOpenError, Topic,
-    TopicHubConfig,
+    BoardConfig, Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask,
+    HubRefuse, Limits, Message, MountOptions, OnActive, RegisterSession, Server, Setup, SqliteStore,
+    StoreOpenError, Topic, TopicHubConfig,
 };
 use common::flags::{Flags, Given};
 use demo_devices::DemoDevices;
@@ -169,6 +170,7 @@ fn mount_shown(builder: Builder, flags: &Given, monitor: EquipmentMonitor) -> Bu
         .topic_hub("/ws/{topic}", hub)
         .topic("ticker", Topic::state())
         .mount("/ws/ticker", Ticker::build)
+        .board(BoardConfig::new().title("KRCWO12"))
 }
 
 fn open_store(builder: Builder, flags: &Given) -> Result<Builder, StoreOpenError> {

@@ -1,5 +1,5 @@
 //! The bring-up server as a program: what it serves, what its flags do, and clients as people write them against it.
-#![cfg(all(unix, feature = "contracts", feature = "sqlite"))]
+#![cfg(all(unix, feature = "board", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -19,6 +19,20 @@ use support::{
 };
 
 const TEST001: &str = "/ws/sessions/TEST001/";
+
+/// What it shows, and where.
+#[test]
+fn it_has_a_board() {
+    let running = bringup(&[]);
+    let served = parsed(Client::connect(running.addr).get("/api").text());
+    assert_eq!(served["title"], "KRCWO12");
+    assert_eq!(served["monitor"]["path"], "/ws/monitor");
+    assert_eq!(served["hub"]["topics"].as_array().map(Vec::len), Some(9));
+    assert_eq!(
+        (&served["devices"]["path"], &served["guided"]["path"]),
+        (&"/ws/device".into(), &"/ws/sessions/{code}/".into())
+    );
+}
 
 /// MON-6, MON-7: seventeen machines with codes and names as they are in factories, in one message of agreed size.
 #[test]

@@ -1,5 +1,5 @@
 //! The lines by which the bring-up server says how to try it: each is run as it stands, where its program exists.
-#![cfg(all(unix, feature = "contracts", feature = "sqlite"))]
+#![cfg(all(unix, feature = "board", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;

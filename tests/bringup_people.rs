@@ -1,5 +1,5 @@
 //! Whom the bring-up server's lesson knows: demo identities, or the people of a file.
-#![cfg(all(unix, feature = "contracts", feature = "sqlite"))]
+#![cfg(all(unix, feature = "board", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;

@@ -1,5 +1,5 @@
 //! The bring-up server's line of machines, minutes of it in no time.
-#![cfg(all(unix, feature = "contracts", feature = "sqlite"))]
+#![cfg(all(unix, feature = "board", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../examples/bringup/simulation.rs"]

@@ -34,7 +34,8 @@ pub(crate) fn hints(at: SocketAddr, people: People) -> String {
             .into(),
     };
     format!(
-        r#"try, in a shell (Python: pip install websockets) or in the browser's console on a page of this server:
+        r#"the board: http://{at}/
+try, in a shell (Python: pip install websockets) or in the browser's console on a page of this server:
   the equipment monitor
     new WebSocket("ws://{at}/ws/monitor").onmessage = ({{ data }}) => console.log(data)
     websocat 'ws://{at}/ws/monitor?mode=changes'
