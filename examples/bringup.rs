@@ -118,6 +118,11 @@ fn flags() -> Flags {
             &["off", "error", "warn", "info", "debug", "trace"],
         )
         .list("--allow-origin", "ORIGIN", "pages of this origin may connect; default: all may")
+        .list(
+            "--allow-host",
+            "HOST",
+            "a name that clients know it by; default: all; on loopback only its own",
+        )
         .switch("--echo", "serve an echo at /echo")
         .notes(people::FORM)
 }
@@ -216,6 +221,7 @@ fn main() -> ExitCode {
     }
     builder = flags.listen.iter().fold(builder, Builder::listen);
     builder = flags.list("--allow-origin").iter().fold(builder, Builder::allow_origin);
+    builder = flags.list("--allow-host").iter().fold(builder, Builder::allow_host);
     let (builder, known, people) = match know_people(builder, &flags) {
         Ok(known) => known,
         Err(why) => return complain(2, why),

@@ -4,7 +4,7 @@
 //!
 //! Be a student, with any WebSocket client that can send a header:
 //!
-//!     websocat -H 'Cookie: sessionid=student1' ws://127.0.0.1:8000/ws/sessions/TEST001/
+//!     websocat -H='Cookie: sessionid=student1' ws://127.0.0.1:8000/ws/sessions/TEST001/
 //!     {"type":"join","data":{}}
 //!     {"type":"step_complete","data":{"subtask_id":1}}
 //!
@@ -78,6 +78,6 @@ fn main() -> ExitCode {
         });
     }
     let address = server.as_ref().ok().map(|server| server.local_addrs()[0].to_string()).unwrap_or_default();
-    let hint = format!("try: websocat -H 'Cookie: sessionid=student1' ws://{address}/ws/sessions/TEST001/");
+    let hint = format!("try: websocat -H='Cookie: sessionid=student1' ws://{address}/ws/sessions/TEST001/");
     common::serve_saying("guided", server, &hint)
 }

@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     println!("  show('andon.bearer', '{TOKEN}')");
     println!("  show()");
-    println!("with websocat: websocat -H 'Cookie: sessionid=panel-7-s3cret' ws://127.0.0.1:8000/ws");
+    println!("with websocat: websocat -H='Cookie: sessionid=panel-7-s3cret' ws://127.0.0.1:8000/ws");
 
     let (handle, events) = (server.handle(), server.events().expect("taken once"));
     for event in events.iter() {

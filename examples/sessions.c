@@ -4,7 +4,7 @@
  *     cc examples/sessions.c -Iinclude -Ltarget/release -landon -o sessions
  *     ./sessions 127.0.0.1:8000 recording.db
  *
- * Be a device, which shows its key: websocat -H 'Authorization: Bearer key-of-AMR_1' ws://127.0.0.1:8000/ws/device
+ * Be a device, which shows its key: websocat -H='Authorization: Bearer key-of-AMR_1' ws://127.0.0.1:8000/ws/device
  *     {"type":"session_start","deviceId":"AMR_1"}
  *     {"type":"data","v":1.5}
  *     {"type":"session_end","deviceId":"AMR_1"}

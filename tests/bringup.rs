@@ -249,6 +249,12 @@ fn its_flags_do_what_they_say() {
         assert_eq!(Client::connect(running.addr).ask(&head).status, status, "{page}");
     }
 
+    // As behind a proxy, which passes on the name that it was asked by.
+    for (flags, status) in [(&[][..], 403), (&["--allow-host", "plant.example"], 200)] {
+        let asked = "GET /healthz HTTP/1.1\r\nHost: plant.example\r\n\r\n";
+        assert_eq!(Client::connect(bringup(flags).addr).ask(asked).status, status, "{flags:?}");
+    }
+
     let running = bringup(&["--max-connections", "1", "--session-idle-s", "1"]);
     let mut device = Client::open(running.addr, "/ws/device");
     begin(&mut device);
@@ -360,6 +366,7 @@ fn it_refuses_what_it_does_not_know() {
         "--on-active end|reject ",
         "--refuse http|close ",
         "--allow-origin ORIGIN ",
+        "--allow-host HOST ",
         "--identities FILE|demo ",
         "--demo-devices N ",
         "--log off|error|warn|info|debug|trace ",

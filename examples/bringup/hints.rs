@@ -28,7 +28,7 @@ pub(crate) fn hints(at: SocketAddr, people: People) -> String {
         People::Demo => demo_lesson(at),
         People::OfFile => format!(
             "  a lesson, for the people of --identities
-    websocat -H 'Cookie: sessionid=SECRET' ws://{at}/ws/sessions/TEST001/"
+    websocat -H='Cookie: sessionid=SECRET' ws://{at}/ws/sessions/TEST001/"
         ),
         People::Nobody => "  /ws/sessions/TEST001/ answers 403: the demo identities are for loopback addresses only; give --identities"
             .into(),
@@ -52,7 +52,7 @@ fn demo_lesson(at: SocketAddr) -> String {
     let lesson = format!("ws://{at}/ws/sessions/TEST001/");
     format!(
         r#"  a lesson, for demo identities, which prove nothing and are there on loopback addresses only (sessionid=student1, student2, instructor1)
-    echo '{{"type":"join","data":{{}}}}' | websocat -n -H 'Cookie: sessionid=student1' {lesson}
+    echo '{{"type":"join","data":{{}}}}' | websocat -n -H='Cookie: sessionid=student1' {lesson}
   in a browser http://{at}/demo/instructor1 makes you the instructor (student1, student2, nobody); then, in its console
     (lesson = new WebSocket("{lesson}")).onopen = () => lesson.send('{{"type":"next_step","data":{{"subtask_id":2}}}}')"#
     )
