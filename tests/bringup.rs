@@ -4,7 +4,7 @@
 
 mod support;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::{
     io::{BufRead, Read},
@@ -297,6 +297,27 @@ fn demo_devices_record_until_it_is_interrupted() {
     });
     let said = end_by("INT", running);
     assert_eq!(said.lines().filter(|line| line.contains(" is stopped after ")).count(), 2, "{said}");
+}
+
+/// As docs/deployment.md says: by another process, in one statement, without holding the recorder up.
+#[test]
+fn a_recording_is_copied_while_it_grows() {
+    let folder = Folder::new("backup");
+    let running = bringup(&["--store", &folder.file("demo.db"), "--demo-devices", "1"]);
+    let live = Connection::open_with_flags(folder.file("demo.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let count = |file: &Connection| {
+        file.query_row("SELECT count(*) FROM samples", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    support::eventually("samples", || count(&live) > 0);
+    live.execute("VACUUM INTO ?1", [folder.file("copy.db")]).unwrap();
+    let copied = Connection::open(folder.file("copy.db")).unwrap();
+    let sound = copied.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    assert_eq!(sound.unwrap(), "ok");
+    assert!(count(&copied) > 0);
+    // The recorder has not noticed.
+    support::eventually("more samples", || count(&live) > count(&copied));
+    drop(live);
+    assert!(!end(running).contains("the store is down"));
 }
 
 /// On standard error, as much as it is told to.
