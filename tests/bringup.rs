@@ -24,6 +24,9 @@ const TEST001: &str = "/ws/sessions/TEST001/";
 #[test]
 fn it_has_a_board() {
     let running = bringup(&[]);
+    let page = Client::connect(running.addr).get("/");
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"), "{}", page.head);
     let served = parsed(Client::connect(running.addr).get("/api").text());
     assert_eq!(served["title"], "KRCWO12");
     assert_eq!(served["monitor"]["path"], "/ws/monitor");

@@ -76,6 +76,21 @@ fn a_file_says_who_may_come() {
     assert!(said.contains("for the people of --identities") && !said.contains("instructor1"), "{said}");
 }
 
+/// As --help shows it, so does the README, and it is what is read.
+#[test]
+fn the_form_of_a_file_is_the_same_everywhere() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, form) = readme.split_once("```json\n").unwrap();
+    let form = form.split("```").next().unwrap();
+    let help = Command::new(example("bringup")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap().replace("\n  ", "\n");
+    assert!(help.contains(form), "{help}");
+    let folder = Folder::new("identities-form");
+    fs::write(folder.file("people.json"), form).unwrap();
+    let running = bringup(&["--identities", &folder.file("people.json")]);
+    assert_eq!(Client::connect(running.addr).ask(&shown("sessionid=9fQm2LsT4c..")).status, 101);
+}
+
 #[test]
 fn what_is_wrong_with_a_file_is_said() {
     let folder = Folder::new("identities-wrong");
