@@ -7,8 +7,9 @@ mod c;
 mod support;
 
 use c::{Link, run};
+use serde_json::json;
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, ChildStdout, Command, Stdio},
 };
 use support::Client;
@@ -135,7 +136,12 @@ const SANITIZED: [&str; 3] =
 
 /// An example that runs, and the port that it told.
 fn example(source: &str, args: &[&str]) -> (Child, BufReader<ChildStdout>, u16) {
-    let program = c::build(source, Link::Shared, &SANITIZED);
+    example_with(source, &[], args)
+}
+
+/// One that is built with these flags besides.
+fn example_with(source: &str, flags: &[&str], args: &[&str]) -> (Child, BufReader<ChildStdout>, u16) {
+    let program = c::build(source, Link::Shared, &[&SANITIZED, flags].concat());
     let child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = child.expect("it was built");
     let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -145,7 +151,7 @@ fn example(source: &str, args: &[&str]) -> (Child, BufReader<ChildStdout>, u16) 
     (child, out, port)
 }
 
-fn json(text: &str) -> serde_json::Value {
+fn parsed(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("the monitor speaks JSON")
 }
 
@@ -153,23 +159,28 @@ fn json(text: &str) -> serde_json::Value {
 fn feeds_its_watchers(source: &str) {
     let (mut child, mut out, port) = example(source, &["127.0.0.1:0"]);
     let mut watcher = Client::open(([127, 0, 0, 1], port).into(), "/ws/monitor");
-    let first = json(&watcher.take_text());
+    let first = parsed(&watcher.take_text());
     assert_eq!(first["equipment"].as_array().map(Vec::len), Some(17));
-    let next = json(&watcher.take_text());
+    let next = parsed(&watcher.take_text());
     assert_eq!(next["equipment"][16]["equipment_code"], "PRESS-17");
     assert!(next["equipment"][16]["tags"]["speed"].is_f64(), "{next}");
     let mut line = String::new();
     out.read_line(&mut line).expect("it tells of the watcher");
     assert!(line.starts_with("watched by 127.0.0.1:"), "{line}");
     drop(watcher);
+    end_by_signal(&mut child);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("it says that it ends");
+    assert!(rest.contains("stopped"), "{rest}");
+}
+
+/// It ends in order.
+fn end_by_signal(child: &mut Child) {
     // SAFETY: a signal to the child, which has not been waited for.
     #[allow(unsafe_code)]
     let sent = unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
     assert_eq!(sent, 0);
     assert!(child.wait().expect("it ends").success());
-    let mut rest = String::new();
-    out.read_to_string(&mut rest).expect("it says that it ends");
-    assert!(rest.contains("stopped"), "{rest}");
 }
 
 #[test]
@@ -198,6 +209,104 @@ fn the_board_of_the_custom_contract_works() {
     anna.expect_text("the board closes");
     drop((anna, bert));
     assert!(child.wait().expect("it ends").success());
+}
+
+/// A device with Modbus TCP, and what it is told to do.
+struct ModbusDevice {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl ModbusDevice {
+    fn new(flags: &[&str], words: &str) -> Self {
+        let (child, out, port) = example_with("tests/c/modbus_device.c", flags, &[]);
+        let mut device = Self { child, out, port };
+        device.does(words);
+        device
+    }
+
+    /// Each of these lines.
+    #[track_caller]
+    fn does(&mut self, lines: &str) {
+        for line in lines.lines() {
+            writeln!(self.child.stdin.as_mut().expect("it is piped"), "{line}").expect("it listens");
+            let mut done = String::new();
+            self.out.read_line(&mut done).expect("it answers");
+            assert_eq!(done, "done\n", "{line}");
+        }
+    }
+}
+
+impl Drop for ModbusDevice {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let ended = self.child.wait().expect("it ends with its input");
+        assert!(ended.success() || std::thread::panicking());
+    }
+}
+
+/// Two devices are shown as they are: registers in their order, coils, what is no number. One that hangs, refuses or leaves is disconnected without the other, and back
+/// when it is; when none answers, that is told.
+#[test]
+fn the_gateway_shows_what_modbus_devices_say_and_when_they_are_silent() {
+    if !c::has("cc") {
+        return;
+    }
+    let Some(flags) = c::library("libmodbus", "libmodbus-dev") else { return };
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    // 31.5, 65,538, and 5.5 degrees below zero.
+    let mut press = ModbusDevice::new(&flags, "words 0 0x41FC 0x0000 0x0001 0x0002 0xFFC9\ncoils 0 1 0");
+    let mut oven = ModbusDevice::new(&flags, "words 0 0x7FC0 0x0000 0xFFFF 0xFFFF 2000\ncoils 0 1 1");
+    let [of_press, of_oven] = [("PRESS-01", press.port), ("OVEN-02", oven.port)]
+        .map(|(code, port)| format!("{code}=127.0.0.1:{port}/1"));
+    let (mut gateway, mut out, port) =
+        example_with("examples/modbus_gateway.c", &flags, &["127.0.0.1:0", &of_press, &of_oven]);
+    let mut watcher = Client::open(([127, 0, 0, 1], port).into(), "/ws/monitor?rate=20");
+    let mut sees = |what: &str, holds: &dyn Fn(&serde_json::Value) -> bool| {
+        support::eventually(what, || {
+            let support::Frame { first, payload } = watcher.frame();
+            if first == support::PING {
+                watcher.send_frame(support::PONG, payload);
+                return false;
+            }
+            assert_eq!(first, support::TEXT, "{what}");
+            let told = String::from_utf8(payload).expect("texts are UTF-8");
+            holds(&parsed(&told))
+        });
+    };
+    sees("both are shown", &|told| {
+        let [press, oven] = [0, 1].map(|at| &told["equipment"][at]);
+        let values =
+            |of: &serde_json::Value| ["speed", "parts", "temperature"].map(|name| of["tags"][name].clone());
+        press["status"] == "running"
+            && values(press) == [json!(31.5), json!(65_538), json!(-5.5)]
+            && values(oven) == [json!(null), json!(4_294_967_295_u32), json!(200.0)]
+            && oven["status"] == "error"
+    });
+    for silence in ["hang", "refuse", "leave"] {
+        press.does(silence);
+        sees("the press alone is lost, and stands as it was", &|told| {
+            let [press, oven] = [0, 1].map(|at| &told["equipment"][at]);
+            press["status"] == "disconnected" && press["tags"]["parts"] == 65_538 && oven["status"] == "error"
+        });
+        press.does("serve");
+        sees("the press is back", &|told| told["equipment"][0]["status"] == "running");
+    }
+    press.does("leave");
+    oven.does("leave");
+    sees("the source is lost", &|told| told["type"] == "connection_status" && told["status"] == "error");
+    press.does("words 3 3\nserve");
+    sees("the source is back", &|told| told["type"] == "connection_status" && told["status"] == "connected");
+    sees("it has gone on", &|told| told["equipment"][0]["tags"]["parts"] == 65_539);
+    end_by_signal(&mut gateway);
+    let mut told = String::new();
+    out.read_to_string(&mut told).expect("it tells");
+    for silence in ["Connection timed out", "Slave device or server is busy"] {
+        assert!(told.contains(&format!("PRESS-01 is lost: {silence}")), "{silence}: {told}");
+    }
+    assert!(told.matches("PRESS-01 is lost: ").count() >= 4, "{told}");
+    assert!(told.ends_with("stopped\n"), "{told}");
 }
 
 /// A device that shows its key collects data, which is in the file when the program ends.

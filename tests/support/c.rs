@@ -51,6 +51,19 @@ pub(crate) fn has(compiler: &str) -> bool {
     false
 }
 
+/// What a program is compiled with that uses this library, as pkg-config tells; says what is missing otherwise, and fails where everything should be there.
+pub(crate) fn library(name: &str, debian: &str) -> Option<Vec<String>> {
+    let told = Command::new("pkg-config").args(["--cflags", "--libs", name]).output();
+    if let Some(told) = told.ok().filter(|told| told.status.success()) {
+        let words = String::from_utf8_lossy(&told.stdout);
+        return Some(words.split_whitespace().map(str::to_owned).collect());
+    }
+    let missing = format!("{name} is not found by pkg-config (Debian: pkg-config, {debian})");
+    assert!(env::var_os("CI").is_none(), "{missing}");
+    println!("skipped, since {missing}");
+    None
+}
+
 #[track_caller]
 pub(crate) fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?} does not run: {error}"));
@@ -81,10 +94,11 @@ pub(crate) fn build(source: &str, link: Link, flags: &[&str]) -> PathBuf {
     command
         .args([if is_cpp { "-std=c++17" } else { "-std=c11" }, "-D_GNU_SOURCE", "-O1", "-g"])
         .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread"])
-        .args(flags)
         .arg("-I")
         .arg(root().join("include"))
         .arg(&source)
+        // Libraries among them are for the source, which some linkers want to have seen.
+        .args(flags)
         .arg("-o")
         .arg(&binary);
     match link {
