@@ -82,6 +82,11 @@ fn many_threads_share_a_server_whose_clients_vanish() {
 }
 
 #[test]
+fn ten_thousand_clients_vanish_in_a_broadcast_and_no_signal_comes() {
+    run("tests/c/vanish.c", Link::Shared);
+}
+
+#[test]
 fn every_end_is_defined() {
     if !c::has("cc") {
         return;
