@@ -204,9 +204,10 @@ typedef struct andon_device_list andon_device_list;
 typedef struct andon_guided_list andon_guided_list;
 
 /**
-  * A place in what was recorded, from which it is read page by page: of device sessions, newest first, or of
-  * the samples of one, in order. It is made by `andon_server_read_sessions` or `andon_server_read_samples`.
-  * It may outlive the server, of which it then
+  * A place in what was recorded, from which it is read page by page: of device sessions, newest first, of the
+  * samples of one, in order, or of records of the host's own contracts, oldest first. It is made by
+  * `andon_server_read_sessions`, `andon_server_read_samples` or
+ * `andon_server_read_records`. It may outlive the server, of which it then
  * says that it has stopped.
  */
 typedef struct andon_cursor andon_cursor;
@@ -305,6 +306,9 @@ typedef struct andon_mount {
     /** Its place in that order; `ANDON_MOUNT_NONE` for none. */
     uint32_t index;
 } andon_mount;
+
+/** One record of a contract's on its way to the store. Tickets count up, from 1. */
+typedef uint64_t andon_ticket;
 
 /** One equipment of one tag table. */
 typedef struct andon_equipment {
@@ -2338,7 +2342,7 @@ static inline andon_sqlite_options andon_sqlite_options_init(void) {
 
 /* ---- Recordings ------------------------------------------------------------------------------------------ */
 
-/** Which sessions are read, and how. Zero means the default. */
+/** What is read of a recording, and how. Zero means the default. */
 typedef struct andon_read_options {
     /** Set by `ANDON_READ_OPTIONS_INIT`. */
     size_t struct_size;
@@ -2348,11 +2352,26 @@ typedef struct andon_read_options {
     andon_session_status status;
     /** How long a page is waited for. Default 10,000. */
     uint32_t timeout_ms;
-    /** Sessions: at most so many in a page. Default and most: 256. */
+    /** Sessions and records: at most so many in a page. Default and most: 256. */
     size_t page_rows;
-    /** Samples: those behind this number. Default: from the first on. */
+    /**
+     * Samples: those behind this number. Records: those behind this place, which `andon_cursor_position`
+     * gave. Default: from the first on.
+     */
     uint64_t after_seq;
 } andon_read_options;
+
+/** A record of a contract of the host's own. */
+typedef struct andon_record {
+    /** What it belongs to, as the contract said. */
+    andon_str stream;
+    /** Whom it belongs to there. */
+    andon_str key;
+    /** When it happened, by the server's clock, or as the contract said. */
+    int64_t time_ms;
+    /** What was recorded, verbatim. */
+    andon_bytes payload;
+} andon_record;
 
 /** How samples are written: one of `ANDON_EXPORT_*`. */
 typedef int32_t andon_export_format;
@@ -2389,13 +2408,27 @@ andon_status andon_server_read_samples(const andon_server *server,
                                        andon_cursor **cursor);
 
 /**
+  * Begins to read what contracts of the host's own have recorded under one key of one stream, oldest first.
+  * `contract` is the pattern of their mount, as `andon_config_contract` was given it. `options` may be NULL.
+ *
+  * Threads: any. Blocking: never. Ownership: the cursor is the caller's, until `andon_cursor_free`.
+  * Real-time: no. Errors: as `andon_server_read_sessions`.
+ */
+andon_status andon_server_read_records(const andon_server *server,
+                                       andon_str contract,
+                                       andon_str stream,
+                                       andon_str key,
+                                       const andon_read_options *options,
+                                       andon_cursor **cursor);
+
+/**
   * Reads the next page of sessions: an array of `count`, at least one while there are more. A page that
   * failed can be asked for again.
  *
   * Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the
   * timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
-  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of samples, `FULL` when too
-  * many read, `TIMED_OUT`, `STOPPED`, `BAD_STORE` with what the store said.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of something else, `FULL`
+  * when too many read, `TIMED_OUT`, `STOPPED`, `BAD_STORE` with what the store said.
  */
 andon_status andon_cursor_next_sessions(andon_cursor *cursor,
                                         const andon_session **sessions,
@@ -2407,11 +2440,33 @@ andon_status andon_cursor_next_sessions(andon_cursor *cursor,
  *
   * Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the
   * timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
- * Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of sessions.
+ * Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of something else.
  */
 andon_status andon_cursor_next_samples(andon_cursor *cursor,
                                        const andon_sample **samples,
                                        size_t *count);
+
+/**
+  * Reads the next page of records: an array of `count`, at least one while there are more. Asked again after
+  * the last, it gives what has come since.
+ *
+  * Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the
+  * timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
+ * Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of something else.
+ */
+andon_status andon_cursor_next_records(andon_cursor *cursor,
+                                       const andon_record **records,
+                                       size_t *count);
+
+/**
+  * The place behind what a cursor of samples or of records has read last, for `after_seq` of another, also in
+  * a later run of the server: the number of a sample, or the place of a record. 0: it has read none.
+ *
+  * Threads: any. Blocking: for a page that is being read. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of sessions.
+ */
+andon_status andon_cursor_position(const andon_cursor *cursor,
+                                   uint64_t *position);
 
 /**
  * Frees a cursor and its last page. NULL is nothing to be freed.
@@ -2954,6 +3009,13 @@ typedef struct andon_contract {
     void (*shutdown)(void *context, andon_effects *effects);
     /** Called when `context` is not used any more. May be NULL. */
     void (*drop)(void *context);
+    /**
+      * What became of a record of this contract's: `OK` when it is committed, as safe as the store makes it;
+      * `BAD_STORE` when the store could not commit it for too long, and `REFUSED` when it never will,
+      * with why in words. Tickets come back in the order in which they were given out, unless the store has
+      * been given up, or refusals pile up: then new ones are refused at once.
+     */
+    void (*recorded)(void *context, andon_effects *effects, andon_ticket ticket, andon_status outcome, andon_str why);
 } andon_contract;
 
 /**
@@ -3150,6 +3212,42 @@ andon_status andon_effects_declare(andon_effects *effects,
  * Threads: the callback's. Blocking: never. Real-time: no. Errors: `NULL_ARGUMENT`.
  */
 andon_status andon_effects_retire(andon_effects *effects, andon_topic topic);
+
+/**
+  * Records something in the contract's own words: bytes, under a key of a stream, such as a table and whom it
+  * is about. `recorded` of the contract tells by the ticket when it is committed, which is
+  * waited for, or that it was refused. `ticket` may be NULL. What was recorded is read back by
+  * `andon_server_read_records`.
+ *
+  * Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`,
+  * `BAD_UTF8`; that there is no store, or no room, is told by `recorded`.
+ */
+andon_status andon_effects_record(andon_effects *effects,
+                                  andon_str stream,
+                                  andon_str key,
+                                  andon_bytes payload,
+                                  andon_ticket *ticket);
+
+/**
+ * Records something that nobody waits for: the store may take some time (`record_window_ms` of
+ * `andon_limits`) to collect more. All else as `andon_effects_record`.
+ */
+andon_status andon_effects_file(andon_effects *effects,
+                                andon_str stream,
+                                andon_str key,
+                                andon_bytes payload,
+                                andon_ticket *ticket);
+
+/**
+ * Records something that happened at another time than now, such as what the store has refused before; nobody
+ * waits for it. All else as `andon_effects_record`.
+ */
+andon_status andon_effects_file_at(andon_effects *effects,
+                                   int64_t time_ms,
+                                   andon_str stream,
+                                   andon_str key,
+                                   andon_bytes payload,
+                                   andon_ticket *ticket);
 
 /**
  * Adds a message to a snapshot.

@@ -616,11 +616,32 @@ public:
     [[nodiscard]] Status close(andon_conn conn, std::uint16_t code, std::string_view reason = {}) const noexcept {
         return Status(andon_effects_close(raw_, conn, code, detail::text(reason)));
     }
+    /** Records bytes under a key of a stream; Contract::recorded tells by the ticket when that is committed, which is waited for. */
+    [[nodiscard]] Result<andon_ticket> record(std::string_view stream, std::string_view key, std::string_view payload) const {
+        return filed([&](andon_ticket* ticket) { return andon_effects_record(raw_, detail::text(stream), detail::text(key), detail::bytes(payload), ticket); });
+    }
+    /** As record, of something that nobody waits for. */
+    [[nodiscard]] Result<andon_ticket> file(std::string_view stream, std::string_view key, std::string_view payload) const {
+        return filed([&](andon_ticket* ticket) { return andon_effects_file(raw_, detail::text(stream), detail::text(key), detail::bytes(payload), ticket); });
+    }
+    /** As file, of what happened at another time than now, in milliseconds since 1970. */
+    [[nodiscard]] Result<andon_ticket> file_at(std::int64_t time_ms, std::string_view stream, std::string_view key, std::string_view payload) const {
+        return filed([&](andon_ticket* ticket) {
+            return andon_effects_file_at(raw_, time_ms, detail::text(stream), detail::text(key), detail::bytes(payload), ticket);
+        });
+    }
     [[nodiscard]] Status arm(std::chrono::milliseconds after) const noexcept { return Status(andon_effects_arm(raw_, detail::millis(after))); }
     /** For what this class has no method for. */
     [[nodiscard]] andon_effects* raw() const noexcept { return raw_; }
 
 private:
+    template <class F>
+    [[nodiscard]] static Result<andon_ticket> filed(F&& file) {
+        andon_ticket ticket = 0;
+        const andon_status status = file(&ticket);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return ticket;
+    }
     andon_effects* raw_;
 };
 
@@ -818,6 +839,14 @@ public:
     explicit Cursor(andon_cursor* raw) noexcept : raw_(raw) {}
     [[nodiscard]] Result<View<andon_session>> sessions() const { return next<andon_session>(andon_cursor_next_sessions); }
     [[nodiscard]] Result<View<andon_sample>> samples() const { return next<andon_sample>(andon_cursor_next_samples); }
+    [[nodiscard]] Result<View<andon_record>> records() const { return next<andon_record>(andon_cursor_next_records); }
+    /** The place behind the sample or record that was read last: for `after_seq` of another cursor, also in a later run. */
+    [[nodiscard]] Result<std::uint64_t> position() const {
+        std::uint64_t position = 0;
+        const andon_status status = andon_cursor_position(raw_.get(), &position);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return position;
+    }
 
 private:
     struct Free {
@@ -845,6 +874,8 @@ public:
     virtual void closed(Effects, andon_conn, andon_close_cause, std::uint16_t) {}
     virtual void deadline(Effects) {}
     virtual void command(Effects, std::uint64_t, std::string_view) {}
+    /** What became of a record: Ok, BadStore or Refused, with why in words. */
+    virtual void recorded(Effects, andon_ticket, Status, std::string_view) {}
     virtual void shutdown(Effects) {}
 };
 
@@ -910,6 +941,9 @@ public:
         callbacks.deadline = [](void* it, andon_effects* fx) { detail::guarded([&] { self(it).deadline(Effects(fx)); }); };
         callbacks.command = [](void* it, andon_effects* fx, std::uint64_t code, andon_bytes data) {
             detail::guarded([&] { self(it).command(Effects(fx), code, detail::view(data)); });
+        };
+        callbacks.recorded = [](void* it, andon_effects* fx, andon_ticket ticket, andon_status outcome, andon_str why) {
+            detail::guarded([&] { self(it).recorded(Effects(fx), ticket, Status(outcome), view(why)); });
         };
         callbacks.shutdown = [](void* it, andon_effects* fx) { detail::guarded([&] { self(it).shutdown(Effects(fx)); }); };
         callbacks.drop = [](void* it) { detail::guarded([&] { delete static_cast<Contract*>(it); }); };
@@ -1100,6 +1134,15 @@ public:
     [[nodiscard]] Result<Cursor> read_samples(std::string_view session, const andon_read_options* options = nullptr) const {
         andon_cursor* cursor = nullptr;
         const andon_status status = andon_server_read_samples(raw_.get(), detail::text(session), options, &cursor);
+        if (status != ANDON_STATUS_OK) return detail::failure(status);
+        return Cursor(cursor);
+    }
+    /** Begins to read what contracts of the host's own, mounted at this pattern, have recorded under one key of one stream, oldest first. */
+    [[nodiscard]] Result<Cursor> read_records(std::string_view contract, std::string_view stream, std::string_view key,
+                                              const andon_read_options* options = nullptr) const {
+        andon_cursor* cursor = nullptr;
+        const andon_status status =
+            andon_server_read_records(raw_.get(), detail::text(contract), detail::text(stream), detail::text(key), options, &cursor);
         if (status != ANDON_STATUS_OK) return detail::failure(status);
         return Cursor(cursor);
     }

@@ -72,6 +72,13 @@ fn what_is_recorded_is_read_back() {
 }
 
 #[test]
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+fn contracts_record_and_their_records_are_read_back() {
+    run("tests/c/records.c", Link::Shared);
+    run("tests/c/records.c", Link::Static);
+}
+
+#[test]
 fn every_mistake_has_its_status() {
     run("tests/c/errors.c", Link::Shared);
 }
@@ -372,7 +379,9 @@ fn valgrind_finds_nothing() {
     if !c::has("cc") || !c::has("valgrind") {
         return;
     }
-    for program in ["life", "contract", "topics", "errors", "identities", "devices", "guided"] {
+    let programs = ["life", "contract", "topics", "errors", "identities", "devices", "guided"];
+    let stores = cfg!(any(feature = "sqlite", feature = "sqlite-system")).then_some("records");
+    for program in programs.into_iter().chain(stores) {
         let binary = c::build(&format!("tests/c/{program}.c"), Link::Shared, &[]);
         let mut command = Command::new("valgrind");
         command.args([

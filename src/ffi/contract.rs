@@ -13,19 +13,23 @@ use super::{
     request::andon_request,
     response::andon_response,
     server::andon_server,
-    status::andon_status,
-    types::{andon_bytes, andon_conn, andon_message_kind, andon_mount, andon_str, andon_topic, kind_of},
+    status::{ANDON_STATUS_BAD_STORE, ANDON_STATUS_OK, ANDON_STATUS_REFUSED, andon_status},
+    types::{
+        Texts, andon_bytes, andon_conn, andon_message_kind, andon_mount, andon_str, andon_ticket,
+        andon_topic, kind_of,
+    },
 };
 use crate::{
     contracts::{
         admission::Admission,
         contract::{Contract, ContractFactory, Hello, Setup, SnapshotMessages},
         effects::Effects,
+        store::StoreError,
     },
     ground::{
         close::Closed,
         frame::Message,
-        id::{ConnId, TopicId},
+        id::{ConnId, RecordTicket, TopicId},
         time::Now,
     },
     hub::topic::Placing,
@@ -114,6 +118,17 @@ pub struct andon_contract {
     pub shutdown: Option<unsafe extern "C" fn(context: *mut c_void, effects: *mut andon_effects)>,
     /// Called when `context` is not used any more. May be NULL.
     pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    /// What became of a record of this contract's: `OK` when it is committed, as safe as the store makes it; `BAD_STORE` when the store could not commit it for too long, and `REFUSED` when it never will,
+    /// with why in words. Tickets come back in the order in which they were given out, unless the store has been given up, or refusals pile up: then new ones are refused at once.
+    pub recorded: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            effects: *mut andon_effects,
+            ticket: andon_ticket,
+            outcome: andon_status,
+            why: andon_str,
+        ),
+    >,
 }
 
 // SAFETY: the size first; null and no functions are zeros.
@@ -274,6 +289,19 @@ impl Contract for HostContract {
         unsafe { gap(self.context.get(), &raw mut lent, topic.into(), missed.start, missed.end) }
     }
 
+    fn recorded(&mut self, fx: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
+        let Some(recorded) = self.callbacks.rest.recorded else { return };
+        let mut texts = Texts::default();
+        let (status, why) = match outcome {
+            Ok(()) => (ANDON_STATUS_OK, andon_str::EMPTY),
+            Err(error @ StoreError::Down(_)) => (ANDON_STATUS_BAD_STORE, texts.lend(&error.to_string())),
+            Err(error @ StoreError::Rejected(_)) => (ANDON_STATUS_REFUSED, texts.lend(&error.to_string())),
+        };
+        let mut lent = lend(fx);
+        // SAFETY: as above.
+        unsafe { recorded(self.context.get(), &raw mut lent, ticket.to_bits(), status, why) }
+    }
+
     fn shutdown(&mut self, fx: &mut Effects) {
         let Some(shutdown) = self.callbacks.rest.shutdown else { return };
         let mut lent = lend(fx);
@@ -284,4 +312,60 @@ impl Contract for HostContract {
 
 fn show(hello: &Hello<'_>) -> andon_request {
     andon_request::of(hello.request, hello.identity, hello.subprotocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::{from_mut, null_mut};
+
+    type Told = Vec<(andon_ticket, andon_status, String)>;
+
+    unsafe extern "C" fn told(
+        context: *mut c_void,
+        _: *mut andon_effects,
+        ticket: andon_ticket,
+        outcome: andon_status,
+        why: andon_str,
+    ) {
+        // SAFETY: the test's own, which outlives the contract.
+        let told = unsafe { &mut *context.cast::<Told>() };
+        // SAFETY: it lives until this returns.
+        told.push((ticket, outcome, unsafe { why.read("why") }.ok().unwrap().to_owned()));
+    }
+
+    unsafe extern "C" fn unheard(
+        _: *mut c_void,
+        _: *mut andon_effects,
+        _: andon_conn,
+        _: andon_message_kind,
+        _: andon_bytes,
+    ) {
+    }
+
+    /// Whether it is worth while to try again later is in the status.
+    #[test]
+    fn what_became_of_a_record_is_told_by_a_status_and_words() {
+        let mut heard: Told = Vec::new();
+        let options = andon_contract {
+            context: from_mut(&mut heard).cast(),
+            recorded: Some(told),
+            // SAFETY: null and no functions are zeros.
+            ..unsafe { std::mem::zeroed() }
+        };
+        let context = Arc::new(Context::new(options.context, None));
+        let callbacks =
+            Callbacks { message: unheard, rest: andon_contract { context: null_mut(), ..options } };
+        let mut contract = HostContract { context, callbacks };
+        let mut fx = Effects::for_test(Now::default());
+        contract.recorded(&mut fx, RecordTicket::from_bits(1), Ok(()));
+        contract.recorded(&mut fx, RecordTicket::from_bits(2), Err(&StoreError::Down("full".into())));
+        contract.recorded(&mut fx, RecordTicket::from_bits(3), Err(&StoreError::Rejected("no".into())));
+        drop(contract);
+        let words = ["", "the store is down: full", "the store refused: no"].map(str::to_owned);
+        let statuses = [ANDON_STATUS_OK, ANDON_STATUS_BAD_STORE, ANDON_STATUS_REFUSED];
+        let expected: Told =
+            (1..).zip(statuses).zip(words).map(|((ticket, status), why)| (ticket, status, why)).collect();
+        assert_eq!(heard, expected);
+    }
 }

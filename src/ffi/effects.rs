@@ -9,14 +9,15 @@ use super::{
     status::{ANDON_STATUS_BAD_TOPIC, andon_status},
     topic::{andon_topic_options, topic_of},
     types::{
-        ANDON_FOREVER, andon_bytes, andon_conn, andon_message_kind, andon_mount, andon_str, andon_topic,
+        ANDON_FOREVER, andon_bytes, andon_conn, andon_message_kind, andon_mount, andon_str, andon_ticket,
+        andon_topic,
     },
 };
 use crate::{
-    contracts::{contract::SnapshotMessages, effects::Effects, told::EventBody},
+    contracts::{contract::SnapshotMessages, effects::Effects, store::record::RecordBody, told::EventBody},
     ground::{
-        id::{ConnId, MountId, TopicId},
-        time::Tick,
+        id::{ConnId, MountId, RecordTicket, TopicId},
+        time::{Tick, Wall},
     },
 };
 use std::time::Duration;
@@ -325,6 +326,77 @@ pub unsafe extern "C" fn andon_effects_retire(
         // SAFETY: the caller's word.
         unsafe { of(effects) }?.retire(topic.into());
         Ok(())
+    })
+}
+
+/// Records something in the contract's own words: bytes, under a key of a stream, such as a table and whom it is about. `recorded` of the contract tells by the ticket when it is committed, which is
+/// waited for, or that it was refused. `ticket` may be NULL. What was recorded is read back by `andon_server_read_records`.
+///
+/// Threads: the callback's. Blocking: never. Ownership: copied. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_UTF8`; that there is no store, or no room, is told by `recorded`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_effects_record(
+    effects: *mut andon_effects,
+    stream: andon_str,
+    key: andon_str,
+    payload: andon_bytes,
+    ticket: *mut andon_ticket,
+) -> andon_status {
+    // SAFETY: the caller's word.
+    unsafe { file(effects, stream, key, payload, ticket, Effects::file_now) }
+}
+
+/// Records something that nobody waits for: the store may take some time (`record_window_ms` of `andon_limits`) to collect more. All else as `andon_effects_record`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_effects_file(
+    effects: *mut andon_effects,
+    stream: andon_str,
+    key: andon_str,
+    payload: andon_bytes,
+    ticket: *mut andon_ticket,
+) -> andon_status {
+    // SAFETY: the caller's word.
+    unsafe { file(effects, stream, key, payload, ticket, Effects::file) }
+}
+
+/// Records something that happened at another time than now, such as what the store has refused before; nobody waits for it. All else as `andon_effects_record`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_effects_file_at(
+    effects: *mut andon_effects,
+    time_ms: i64,
+    stream: andon_str,
+    key: andon_str,
+    payload: andon_bytes,
+    ticket: *mut andon_ticket,
+) -> andon_status {
+    let at = Wall::from_millis(time_ms);
+    // SAFETY: the caller's word.
+    unsafe { file(effects, stream, key, payload, ticket, |effects, body| effects.file_at(at, body)) }
+}
+
+/// # Safety
+///
+/// As [`of`]; the texts can be read, and `ticket` is null or can be written.
+unsafe fn file(
+    effects: *mut andon_effects,
+    stream: andon_str,
+    key: andon_str,
+    payload: andon_bytes,
+    ticket: *mut andon_ticket,
+    filed: impl FnOnce(&mut Effects, RecordBody) -> RecordTicket,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let effects = unsafe { of(effects) }?;
+        // SAFETY: the caller's word.
+        let (stream, key) = unsafe { (stream.read("the stream")?, key.read("the key")?) };
+        // SAFETY: the caller's word.
+        let payload = unsafe { payload.read("the payload") }?;
+        let given = filed(effects, RecordBody::custom(stream, key, payload));
+        if ticket.is_null() {
+            return Ok(());
+        }
+        // SAFETY: checked, and the caller's word.
+        unsafe { put(ticket, "ticket", given.to_bits()) }
     })
 }
 

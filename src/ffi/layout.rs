@@ -60,6 +60,7 @@ fn structs_are_as_large_in_rust_as_in_c() {
         andon_mount_options,
         andon_participant,
         andon_read_options,
+        andon_record,
         andon_route,
         andon_sample,
         andon_session,

@@ -11,7 +11,11 @@ use super::{
     types::{Texts, andon_bytes, andon_str, put_array},
 };
 use crate::{
-    contracts::store::session_filter::{SessionFilter, SessionPosition},
+    contracts::store::{
+        reader::{Position, Query},
+        record::{Record, RecordBody},
+        session_filter::{SessionFilter, SessionPosition},
+    },
     host::recordings::Recordings,
 };
 use core::ffi::c_void;
@@ -21,7 +25,8 @@ use std::{
     time::Duration,
 };
 
-/// A place in what was recorded, from which it is read page by page: of device sessions, newest first, or of the samples of one, in order. It is made by `andon_server_read_sessions` or `andon_server_read_samples`. It may outlive the server, of which it then
+/// A place in what was recorded, from which it is read page by page: of device sessions, newest first, of the samples of one, in order, or of records of the host's own contracts, oldest first. It is made by `andon_server_read_sessions`, `andon_server_read_samples` or
+/// `andon_server_read_records`. It may outlive the server, of which it then
 /// says that it has stopped.
 #[cfg_attr(feature = "ffi", repr(C))] // Not seen by cbindgen, for which it is opaque.
 pub struct andon_cursor {
@@ -45,6 +50,19 @@ struct State {
 enum Place {
     Sessions { filter: SessionFilter, after: Option<SessionPosition> },
     Samples { session: String, after: u64 },
+    Records { query: Query, after: Option<Position> },
+}
+
+impl Place {
+    /// A page of something else was asked for.
+    fn is_of_another_kind(&self) -> Fault {
+        let (of, by) = match self {
+            Self::Sessions { .. } => ("sessions", "andon_cursor_next_sessions"),
+            Self::Samples { .. } => ("samples", "andon_cursor_next_samples"),
+            Self::Records { .. } => ("records", "andon_cursor_next_records"),
+        };
+        bad(format!("the cursor is of {of}: read it by {by}"))
+    }
 }
 
 /// What was given to C last.
@@ -52,11 +70,26 @@ enum Place {
 struct Page {
     sessions: Vec<andon_session>,
     samples: Vec<andon_sample>,
-    /// What both point to.
+    records: Vec<andon_record>,
+    /// What all of them point to.
     _texts: Texts,
 }
 
-/// Which sessions are read, and how. Zero means the default.
+/// A record of a contract of the host's own.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct andon_record {
+    /// What it belongs to, as the contract said.
+    pub stream: andon_str,
+    /// Whom it belongs to there.
+    pub key: andon_str,
+    /// When it happened, by the server's clock, or as the contract said.
+    pub time_ms: i64,
+    /// What was recorded, verbatim.
+    pub payload: andon_bytes,
+}
+
+/// What is read of a recording, and how. Zero means the default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct andon_read_options {
@@ -68,9 +101,9 @@ pub struct andon_read_options {
     pub status: andon_session_status,
     /// How long a page is waited for. Default 10,000.
     pub timeout_ms: u32,
-    /// Sessions: at most so many in a page. Default and most: 256.
+    /// Sessions and records: at most so many in a page. Default and most: 256.
     pub page_rows: usize,
-    /// Samples: those behind this number. Default: from the first on.
+    /// Samples: those behind this number. Records: those behind this place, which `andon_cursor_position` gave. Default: from the first on.
     pub after_seq: u64,
 }
 
@@ -135,10 +168,40 @@ pub unsafe extern "C" fn andon_server_read_samples(
     })
 }
 
+/// Begins to read what contracts of the host's own have recorded under one key of one stream, oldest first. `contract` is the pattern of their mount, as `andon_config_contract` was given it. `options` may be NULL.
+///
+/// Threads: any. Blocking: never. Ownership: the cursor is the caller's, until `andon_cursor_free`. Real-time: no. Errors: as `andon_server_read_sessions`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_server_read_records(
+    server: *const andon_server,
+    contract: andon_str,
+    stream: andon_str,
+    key: andon_str,
+    options: *const andon_read_options,
+    cursor: *mut *mut andon_cursor,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let given = unsafe { options::read(options) }?;
+        // SAFETY: the caller's word.
+        let (contract, stream) = unsafe { (contract.read("the contract")?, stream.read("the stream")?) };
+        // SAFETY: the caller's word.
+        let key = unsafe { key.read("the key") }?;
+        let mut query = Query::new(contract, stream, key);
+        if given.page_rows != 0 {
+            let most = query.limit;
+            query = query.with_limit(given.page_rows.min(most));
+        }
+        let after = (given.after_seq != 0).then(|| Position::from_bits(given.after_seq));
+        // SAFETY: the caller's word.
+        unsafe { begin(server, &given, Place::Records { query, after }, cursor) }
+    })
+}
+
 /// Reads the next page of sessions: an array of `count`, at least one while there are more. A page that failed can be asked for again.
 ///
 /// Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
-/// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of samples, `FULL` when too many read, `TIMED_OUT`, `STOPPED`, `BAD_STORE` with what the store said.
+/// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of something else, `FULL` when too many read, `TIMED_OUT`, `STOPPED`, `BAD_STORE` with what the store said.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_cursor_next_sessions(
     cursor: *mut andon_cursor,
@@ -151,13 +214,13 @@ pub unsafe extern "C" fn andon_cursor_next_sessions(
         see_places(sessions, count)?;
         let State { recordings, place, page } = &mut *state;
         let Place::Sessions { filter, after } = place else {
-            return Err(bad("the cursor is of samples: read it by andon_cursor_next_samples"));
+            return Err(place.is_of_another_kind());
         };
         let rows = recordings.sessions_page(filter, after.as_ref())?;
         *after = rows.last().map(|row| row.position()).or(after.take());
         let mut texts = Texts::default();
         let found = rows.iter().map(|row| session(row, &mut texts)).collect();
-        *page = Page { sessions: found, samples: Vec::new(), _texts: texts };
+        *page = Page { sessions: found, _texts: texts, ..Page::default() };
         // SAFETY: the caller's word.
         unsafe { put_array(&page.sessions, sessions, count) }
     })
@@ -166,7 +229,7 @@ pub unsafe extern "C" fn andon_cursor_next_sessions(
 /// Reads the next page of samples: an array of `count`, at least one while there are more. Asked again after the last, it gives what has come since.
 ///
 /// Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
-/// Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of sessions.
+/// Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of something else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_cursor_next_samples(
     cursor: *mut andon_cursor,
@@ -179,15 +242,77 @@ pub unsafe extern "C" fn andon_cursor_next_samples(
         see_places(samples, count)?;
         let State { recordings, place, page } = &mut *state;
         let Place::Samples { session, after } = place else {
-            return Err(bad("the cursor is of sessions: read it by andon_cursor_next_sessions"));
+            return Err(place.is_of_another_kind());
         };
         let rows = recordings.samples_page(session, *after)?;
         *after = rows.last().and_then(|row| row.place.as_ref()).map_or(*after, |(_, seq)| *seq);
         let mut texts = Texts::default();
         let found = rows.iter().map(|row| sample(row, &mut texts)).collect();
-        *page = Page { sessions: Vec::new(), samples: found, _texts: texts };
+        *page = Page { samples: found, _texts: texts, ..Page::default() };
         // SAFETY: the caller's word.
         unsafe { put_array(&page.samples, samples, count) }
+    })
+}
+
+/// Reads the next page of records: an array of `count`, at least one while there are more. Asked again after the last, it gives what has come since.
+///
+/// Threads: any but the server's own; one at a time for one cursor. Blocking: for the disk, up to the timeout. Ownership: the cursor's; it all lives until the next page is asked for. Real-time: no.
+/// Errors: as `andon_cursor_next_sessions`; `BAD_ARGUMENT` for a cursor of something else.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_cursor_next_records(
+    cursor: *mut andon_cursor,
+    records: *mut *const andon_record,
+    count: *mut usize,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let mut state = unsafe { lock(cursor) }?;
+        see_places(records, count)?;
+        let State { recordings, place, page } = &mut *state;
+        let Place::Records { query, after } = place else {
+            return Err(place.is_of_another_kind());
+        };
+        let read = recordings.records_page(query, *after)?;
+        *after = read.end.or(*after);
+        let mut texts = Texts::default();
+        let found = read.records.into_iter().filter_map(|read| record(read, &mut texts)).collect();
+        *page = Page { records: found, _texts: texts, ..Page::default() };
+        // SAFETY: the caller's word.
+        unsafe { put_array(&page.records, records, count) }
+    })
+}
+
+/// A record, its texts lent; none of one that is in the words of a built-in contract, which no query finds.
+fn record(record: Record, texts: &mut Texts) -> Option<andon_record> {
+    let RecordBody::Custom { stream, key, payload } = record.body else { return None };
+    Some(andon_record {
+        stream: texts.lend(&stream),
+        key: texts.lend(&key),
+        time_ms: record.at.as_millis(),
+        payload: texts.lend_bytes(payload),
+    })
+}
+
+/// The place behind what a cursor of samples or of records has read last, for `after_seq` of another, also in a later run of the server: the number of a sample, or the place of a record. 0: it has read none.
+///
+/// Threads: any. Blocking: for a page that is being read. Real-time: no. Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_ARGUMENT` for a cursor of sessions.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn andon_cursor_position(
+    cursor: *const andon_cursor,
+    position: *mut u64,
+) -> andon_status {
+    enter(|| {
+        // SAFETY: the caller's word.
+        let state = unsafe { lock(cursor.cast_mut()) }?;
+        let reached = match &state.place {
+            Place::Samples { after, .. } => *after,
+            Place::Records { after, .. } => after.map_or(0, Position::to_bits),
+            Place::Sessions { .. } => {
+                return Err(bad("a cursor of sessions has no place that lasts: they are read newest first"));
+            }
+        };
+        // SAFETY: the caller's word.
+        unsafe { put(position, "position", reached) }
     })
 }
 

@@ -65,6 +65,9 @@ pub struct andon_mount {
     pub index: u32,
 }
 
+/// One record of a contract's on its way to the store. Tickets count up, from 1.
+pub type andon_ticket = u64;
+
 /// The `index` of no mount: what is told is about a route, or was not asked yet.
 pub const ANDON_MOUNT_NONE: u32 = 0xFFFF_FFFF;
 /// A time in milliseconds that is never over.
@@ -275,10 +278,13 @@ impl Texts {
         lent
     }
 
-    pub(super) fn lend_payload(&mut self, payload: &Payload) -> andon_bytes {
-        let bytes: Box<[u8]> = payload.as_message().as_bytes().into();
+    pub(super) fn lend_bytes(&mut self, bytes: Box<[u8]>) -> andon_bytes {
         let lent = andon_bytes::of(&bytes);
         self.0.push(bytes);
         lent
+    }
+
+    pub(super) fn lend_payload(&mut self, payload: &Payload) -> andon_bytes {
+        self.lend_bytes(payload.as_message().as_bytes().into())
     }
 }

@@ -115,7 +115,7 @@ impl Recordings {
     pub fn records(&self, query: Query) -> Recorded<Record> {
         let (recordings, mut after) = (self.clone(), None);
         Recorded::new(move || {
-            let page = recordings.wait(|then| recordings.records_then(&query, after, then))?;
+            let page = recordings.records_page(&query, after)?;
             after = page.end.or(after);
             Ok(page.records)
         })
@@ -176,6 +176,11 @@ impl Recordings {
     /// A page of a device session's samples, as [`samples_then`](Self::samples_then) gives it; waits for it.
     pub(crate) fn samples_page(&self, session: &str, after_seq: u64) -> Result<Vec<DeviceSample>, ReadError> {
         self.wait(|then| self.samples_then(session, after_seq, then))
+    }
+
+    /// A page of records, as [`records_then`](Self::records_then) gives it; waits for it.
+    pub(crate) fn records_page(&self, query: &Query, after: Option<Position>) -> Result<Page, ReadError> {
+        self.wait(|then| self.records_then(query, after, then))
     }
 
     fn ask<T>(

@@ -16,6 +16,21 @@ T next(const andon::Server& server, andon::Event& event) {
     return *std::get_if<T>(&told);
 }
 
+/* What is said is recorded in three ways, and whoever said it hears what became of it. */
+struct Notes final : andon::Contract {
+    void message(andon::Effects fx, andon_conn conn, std::string_view text) override {
+        asker_ = conn;
+        const andon_ticket first = fx.file_at(1234, "notes", "A", text).value();
+        CHECK(fx.file("notes", "A", "filed").value() == first + 1 && fx.record("notes", "A", "recorded").value() == first + 2);
+        CHECK(fx.record("\xff", "A", text).status() == andon::Status::BadUtf8);
+    }
+    void recorded(andon::Effects fx, andon_ticket ticket, andon::Status outcome, std::string_view why) override {
+        CHECK(outcome == andon::Status::Ok && why.empty());
+        (void)fx.send(asker_, std::to_string(ticket));
+    }
+    andon_conn asker_{};
+};
+
 } // namespace
 
 int main() {
@@ -47,6 +62,7 @@ int main() {
     CHECK(config.store_sqlite("/none/there.db").status() == andon::Status::StoreNoDirectory);
     config.store_memory(1000).value();
     config.devices("/d").value();
+    config.contract("/notes", std::make_unique<Notes>()).value();
     config.guided("/g/{code}", options, {&gate}).value();
     config.route("GET", "/who", [](andon_conn, andon::Request request, std::string_view) -> std::optional<andon::Response> {
         auto answer = andon::Response::make(200).value();
@@ -97,6 +113,18 @@ int main() {
 #endif
         });
         CHECK(cut.status() == andon::Status::Cancelled);
+
+        int writer = ws_open(server.port(), "/notes");
+        ws_text(writer, "remembered");
+        for (int heard = 0; heard < 3; heard++) ws_until(writer, "");
+        auto notes = server.read_records("/notes", "notes", "A").value();
+        const auto three = notes.records().value();
+        CHECK(three.size() == 3 && three[0].time_ms == 1234 && andon::view(three[0].payload) == "remembered" && andon::view(three[2].payload) == "recorded");
+        andon_read_options behind = ANDON_READ_OPTIONS_INIT;
+        behind.after_seq = notes.position().value();
+        CHECK(behind.after_seq > 0 && server.read_records("/notes", "notes", "A", &behind).value().records().value().empty());
+        CHECK(sessions.position().status() == andon::Status::BadArgument);
+        close(writer);
 
         int student = ws_open_with(server.port(), "/g/A", "Cookie: sessionid=student\r\n");
         CHECK(andon::Role(next<andon::GuidedJoined>(server, event).role) == andon::Role::Student);
