@@ -315,7 +315,9 @@ fn the_table_of_bounds_is_true() {
             bounds.insert(bound);
         }
         let counters = ticked(row[3]);
-        assert!(!counters.is_empty(), "no counter for {row:?}");
+        // What never becomes part of a server is in no server's statistics.
+        let is_an_error = row[2].starts_with("refused to whoever configures") && row[3].starts_with("none: ");
+        assert!(!counters.is_empty() || is_an_error, "no counter for {row:?}");
         for counter in counters {
             assert!(
                 andon::Stats::NAMES.contains(&counter.as_str())
