@@ -371,6 +371,26 @@ fn the_controller_in_cpp_lives_in_its_hosts_loop() {
     }
 }
 
+// ---- what people read first ----------------------------------------------------------------------------------
+
+/// The programs in the README are twenty lines each, and compile without a warning.
+#[test]
+fn the_programs_of_the_readme_compile() {
+    let readme = std::fs::read_to_string(c::root().join("README.md")).expect("the README can be read");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for (language, compiler) in [("c", "cc"), ("cpp", "c++")] {
+        let begin = format!("```{language}\n");
+        let (_, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("the README has no {begin}"));
+        let (program, _) = rest.split_once("```").expect("a block ends");
+        assert!(program.lines().count() <= 20, "{program}");
+        if c::has(compiler) {
+            let source = folder.join(format!("readme.{language}"));
+            std::fs::write(&source, program).expect("a program can be written");
+            c::build(source.to_str().expect("a path in UTF-8"), Link::Shared, &[]);
+        }
+    }
+}
+
 // ---- valgrind ------------------------------------------------------------------------------------------
 
 /// No error, and nothing lost. What the standard library keeps for the main thread is found by a pointer into it, so what is "possibly" lost is not judged.
