@@ -2309,7 +2309,8 @@ typedef struct andon_sqlite_options {
   * Opens a SQLite file, or makes a new one in a directory that exists, for the server to record into.
   * Sessions that an earlier run has left active become interrupted. The file is the configuration's, and the
   * server's after it. `options` may be NULL. When the store
- * goes down or answers again, `ANDON_EVENT_STORE` tells.
+  * goes down or answers again, `ANDON_EVENT_STORE` tells. A program with a SQLite of its own must not open
+  * this file by it while the server runs: read by `andon_server_read_*`, or from another process.
  *
  * Threads: any. Blocking: for the disk. Ownership: copied. Real-time: no.
   * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`;

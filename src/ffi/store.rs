@@ -39,7 +39,7 @@ unsafe impl Options for andon_sqlite_options {
 }
 
 /// Opens a SQLite file, or makes a new one in a directory that exists, for the server to record into. Sessions that an earlier run has left active become interrupted. The file is the configuration's, and the server's after it. `options` may be NULL. When the store
-/// goes down or answers again, `ANDON_EVENT_STORE` tells.
+/// goes down or answers again, `ANDON_EVENT_STORE` tells. A program with a SQLite of its own must not open this file by it while the server runs: read by `andon_server_read_*`, or from another process.
 ///
 /// Threads: any. Blocking: for the disk. Ownership: copied. Real-time: no.
 /// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; of the file, which is then unchanged: `STORE_NO_DIRECTORY`, `STORE_DENIED`, `STORE_NOT_A_FILE`, `STORE_IN_USE`, `STORE_LOCKED`, `STORE_NOT_A_DATABASE`, `STORE_NOT_A_RECORDING`, `STORE_CORRUPT`, `STORE_NEWER`, `STORE_DISK_FULL`, `BAD_STORE` for all else, each with a message that names the path and what to do; `NOT_SUPPORTED` in a build without SQLite.
