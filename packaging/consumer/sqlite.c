@@ -101,7 +101,7 @@ int main(int count, char **arguments) {
 
     /* Only now: a file that two copies of SQLite in one process have open loses its locks. */
     need(sqlite3_open_v2(theirs, &database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK, theirs);
-    need(asked(database, "SELECT count(*) FROM records WHERE payload = CAST('andon' AS BLOB)") == RECORDS, "what was recorded");
+    need(asked(database, "SELECT count(*) FROM records WHERE CAST(payload AS TEXT) = 'andon'") == RECORDS, "what was recorded");
     sqlite3_close(database);
 
     need(written_by(own) == SQLITE_VERSION_NUMBER, "the program's file is another's");
