@@ -48,9 +48,11 @@ fn path_with(folder: &str) -> String {
 fn a_shell_runs_those_of_websocat() {
     let test = "a_shell_runs_those_of_websocat";
     let path = path_with("target/tools/bin");
-    let what = "websocat (cargo install --root target/tools websocat)";
-    if tool(test, what, &[&["env", &format!("PATH={path}"), "websocat"]], &["--version"]).is_none() {
-        return;
+    // Built from its sources in minutes, so that it is asked for by the full check alone.
+    let found = Command::new("env").args([&format!("PATH={path}"), "websocat", "--version"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("ANDON_FULL").is_none(), "{test}: websocat is missing");
+        return println!("{test}: skipped (cargo install --root target/tools websocat)");
     }
     try_in_a_shell("websocat", &path, &["connection_status", "session_created", "join_confirmed"]);
 }
