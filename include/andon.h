@@ -2949,8 +2949,9 @@ typedef struct andon_board_options {
   * a mount asks of its clients what the mount asks. `options` may be NULL.
  *
  * Threads: any. Blocking: never. Ownership: copied. Real-time: no.
-  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a
-  * path that is taken, and a pattern at which nothing fit is mounted, are told by the start.
+  * Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`,
+  * `NOT_SUPPORTED`; a path that is taken, and a pattern at which nothing fit is mounted, are told by the
+  * start.
  */
 andon_status andon_config_board(andon_config *config,
                                 const andon_board_options *options);

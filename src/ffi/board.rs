@@ -1,15 +1,13 @@
 //! The board and its endpoints.
 
 use super::{
-    config::{andon_config, change},
+    config::andon_config,
     gate::andon_gate,
     guard::enter,
     options::{self, Options},
-    response::{Asking, route_options},
     status::andon_status,
     types::andon_str,
 };
-use crate::host::board::config::BoardConfig;
 
 /// How a board is served. Zero means the default.
 #[repr(C)]
@@ -45,7 +43,7 @@ unsafe impl Options for andon_board_options {
 /// Serves the board: a page for people at "/", and plain HTTP for programs, as docs/http.md says. What shows a mount asks of its clients what the mount asks. `options` may be NULL.
 ///
 /// Threads: any. Blocking: never. Ownership: copied. Real-time: no.
-/// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`; a path that is taken, and a pattern at which nothing fit is mounted, are told by the start.
+/// Errors: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`, `BAD_STRUCT_SIZE`, `BAD_UTF8`, `BAD_ARGUMENT`, `SPENT`, `NOT_SUPPORTED`; a path that is taken, and a pattern at which nothing fit is mounted, are told by the start.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_config_board(
     config: *mut andon_config,
@@ -54,7 +52,28 @@ pub unsafe extern "C" fn andon_config_board(
     enter(|| {
         // SAFETY: the caller's word, see docs/c-api.md.
         let given = unsafe { options::read(options) }?;
-        let andon_board_options { gate, roles, roles_count, same_origin, any_origin, of_mount, .. } = given;
+        // SAFETY: the caller's word.
+        unsafe { made::serve(config, &given) }
+    })
+}
+
+#[cfg(feature = "board")]
+mod made {
+    use super::{andon_board_options, andon_config};
+    use crate::{
+        ffi::{
+            config::change,
+            guard::Outcome,
+            response::{Asking, route_options},
+        },
+        host::board::config::BoardConfig,
+    };
+
+    /// # Safety
+    ///
+    /// As the function that is called from C.
+    pub(super) unsafe fn serve(config: *mut andon_config, given: &andon_board_options) -> Outcome {
+        let &andon_board_options { gate, roles, roles_count, same_origin, any_origin, of_mount, .. } = given;
         // SAFETY: the caller's word.
         let asked = unsafe {
             route_options(&Asking { gate, roles, roles_count, same_origin, any_origin, of_mount })
@@ -75,5 +94,19 @@ pub unsafe extern "C" fn andon_config_board(
         }
         // SAFETY: the caller's word.
         unsafe { change(config, |builder| builder.board(made)) }
-    })
+    }
+}
+
+#[cfg(not(feature = "board"))]
+mod made {
+    use super::{andon_board_options, andon_config};
+    use crate::ffi::{fault::Fault, guard::Outcome, status::ANDON_STATUS_NOT_SUPPORTED};
+
+    /// # Safety
+    ///
+    /// None is needed: nothing is looked at.
+    pub(super) unsafe fn serve(_: *mut andon_config, _: &andon_board_options) -> Outcome {
+        let why = "this build has no board: build the library with its feature board";
+        Err(Fault::new(ANDON_STATUS_NOT_SUPPORTED, why))
+    }
 }

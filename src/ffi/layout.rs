@@ -2,7 +2,7 @@
 #![cfg(all(test, target_arch = "x86_64", feature = "contracts"))]
 
 use super::{
-    config::*, contract::*, device_event::*, devices::*, event::*, guided::*, guided_event::*,
+    board::*, config::*, contract::*, device_event::*, devices::*, event::*, guided::*, guided_event::*,
     guided_list::*, hub::*, identities::*, jwt::*, logging::*, monitor::*, mount::*, recording::*,
     response::*, store::*, tag::*, tags::*, topic::*, types::*,
 };
@@ -15,6 +15,7 @@ macro_rules! sizes {
 #[test]
 fn structs_are_as_large_in_rust_as_in_c() {
     let rust = sizes![
+        andon_board_options,
         andon_bytes,
         andon_claim,
         andon_conn,
