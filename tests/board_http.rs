@@ -361,6 +361,18 @@ fn what_contradicts_the_board_does_not_build() {
 }
 
 #[test]
+fn what_answers_take_is_in_the_memory_ceiling() {
+    let ceiling = |machines: usize, served: bool| {
+        let (_tags, monitor) = line(machines);
+        let builder = Server::builder().listen("127.0.0.1:0").mount(MONITOR, monitor);
+        let builder = if served { builder.board(BoardConfig::new()) } else { builder };
+        builder.build().unwrap().memory_ceiling()
+    };
+    let answers = |machines| ceiling(machines, true) - ceiling(machines, false);
+    assert!(answers(1_000) > answers(1) + 1_000 * 5 * 100, "{} {}", answers(1_000), answers(1));
+}
+
+#[test]
 fn of_several_monitors_the_one_named_is_shown() {
     let ((_t1, first), (_t2, second)) = (line(1), line(2));
     let mounted = || Server::builder().mount(MONITOR, first.clone()).mount("/second", second.clone());

@@ -129,6 +129,11 @@ impl EquipmentMonitor {
         reading.list(codes, out)
     }
 
+    /// Bytes of what [`list`](Self::list) appends at most.
+    pub(crate) fn list_bytes_max(&self) -> usize {
+        fragments::Fragments::json_max(lock(&self.reading).scan.extent_max())
+    }
+
     /// Whether the host's source is lost.
     pub(crate) fn source_lost(&self, now: Now) -> bool {
         let mut reading = lock(&self.reading);

@@ -7,8 +7,8 @@ mod events;
 mod files;
 mod guided;
 pub(super) mod late;
-mod metrics;
 mod later;
+mod metrics;
 mod overview;
 mod ready;
 mod samples;
@@ -18,13 +18,21 @@ pub(super) mod site;
 mod stats;
 mod topics;
 
-use self::{config::BoardConfig, files::FILES, late::Late, site::Site};
+use self::{
+    config::BoardConfig,
+    files::FILES,
+    late::Late,
+    site::{Shown, Site},
+};
 use super::{options::RouteOptions, route_plan::RoutePlan};
 use crate::{
     contracts::{feed::Feed, store::device::SessionRow},
     ground::{
         error::ConfigError,
-        limits::{DOWNLOADS_MAX, Limits, READS_MAX, SESSIONS_SHOWN_MAX},
+        limits::{
+            DOWNLOADS_MAX, GZIP_BYTES_MAX, KEYED_BYTES_MAX, Limits, READS_MAX, SESSIONS_SHOWN_MAX,
+            TOPIC_LISTED_BYTES_MAX,
+        },
     },
 };
 use std::sync::Arc;
@@ -54,8 +62,8 @@ pub(super) fn routes(
     site: &Site,
 ) -> Result<(Vec<RoutePlan>, Arc<Late>, FeedPlan), ConfigError> {
     let BoardConfig { title, options, monitor, device_sessions } = config;
-    let late = Arc::new(Late::default());
     let shown = site.shown(monitor.as_deref(), device_sessions.as_deref())?;
+    let late = Arc::new(Late::new(answer_bytes_max(&shown)));
     // What belongs to no mount asks for what the configuration says.
     let options = shared_gate::shared(options);
     let mut routes: Vec<RoutePlan> =
@@ -98,4 +106,12 @@ pub(super) fn routes(
         feeds.guided = Some((mount, feed));
     }
     Ok((routes, late, feeds))
+}
+
+/// The longest answer, several times: its parts, its text that grows by doubling, and what it is compressed to, with the compressor's own tables.
+fn answer_bytes_max(shown: &Shown) -> usize {
+    let equipment = shown.monitor.as_ref().map_or(0, |(_, monitor)| monitor.list_bytes_max());
+    let topics =
+        shown.hub.as_ref().map_or(0, |hub| KEYED_BYTES_MAX + hub.topics.len() * TOPIC_LISTED_BYTES_MAX);
+    equipment.max(topics).saturating_mul(5).saturating_add(2 * GZIP_BYTES_MAX)
 }

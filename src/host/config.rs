@@ -74,8 +74,11 @@ impl Config {
         let contracts = self.settings.mounts.iter().map(|mount| mount.factory.memory_ceiling(limits));
         let contracts = contracts.fold(0, usize::saturating_add);
         #[cfg(feature = "board")]
-        let board = match self.board {
-            Some(_) => super::board::memory_ceiling(limits) + limits.own_commands() * per_command,
+        let board = match &self.board {
+            Some(late) => {
+                let answers = late.memory_ceiling();
+                answers.saturating_add(super::board::memory_ceiling(limits) + limits.own_commands() * per_command)
+            }
             None => 0,
         };
         #[cfg(not(feature = "board"))]

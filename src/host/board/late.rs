@@ -14,9 +14,20 @@ pub(crate) struct Late {
     handle: OnceLock<Handle>,
     /// Nothing where there is no store that can be read.
     recordings: OnceLock<Recordings>,
+    /// Bytes that the endpoints allocate at most while one answers; the answer itself is among what clients are owed.
+    answer_bytes_max: usize,
 }
 
 impl Late {
+    pub(super) fn new(answer_bytes_max: usize) -> Self {
+        Self { answer_bytes_max, ..Self::default() }
+    }
+
+    /// See the field.
+    pub(crate) fn memory_ceiling(&self) -> usize {
+        self.answer_bytes_max
+    }
+
     /// The server starts.
     pub(crate) fn started(&self, handle: Handle, recordings: Option<Recordings>) {
         let _ = self.handle.set(handle);
