@@ -11,7 +11,13 @@ use andon::{
     TagWrite, Tags, TopicHubConfig, Verdict,
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use support::{
     Client, PATIENCE,
     program::{Program, tool},
@@ -35,21 +41,34 @@ fn show(test: &str, scene: &str, addr: SocketAddr, cookie: &str) -> Option<Page>
     let shots = at("target/board");
     let shots = shots.to_str().expect("the path is text");
     let url = format!("http://{addr}/");
+    let alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let program = Program::run(node, "../web/board/board.mjs", &[scene, &url, shots, cookie]);
-    Some(Page { program, shown: HashMap::new() })
+    Some(Page { program, _alone: alone, shown: HashMap::new() })
 }
+
+/// A browser takes a processor for itself, and axe takes its time.
+const BROWSER_PATIENCE: Duration = PATIENCE.saturating_mul(4);
+static ONE_BROWSER: Mutex<()> = Mutex::new(());
 
 /// A board, and what it showed last of everything.
 struct Page {
     program: Program,
+    _alone: MutexGuard<'static, ()>,
     shown: HashMap<String, Value>,
 }
 
 impl Page {
+    /// The next thing that it tells, be it a complaint.
+    #[track_caller]
+    fn next_told(&self) -> Value {
+        let line = self.program.next_line_within(BROWSER_PATIENCE);
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"))
+    }
+
     /// The next thing that it tells. It has nothing to complain of.
     #[track_caller]
     fn next(&mut self) -> Value {
-        let told = self.program.next();
+        let told = self.next_told();
         assert!(told.get("complaint").is_none(), "{told}");
         let told_all = told.as_object().expect("each line is an object");
         self.shown.extend(told_all.iter().map(|(what, value)| (what.clone(), value.clone())));
@@ -271,7 +290,7 @@ fn the_policy_forbids_what_is_not_the_boards() {
     };
     let expected = json!({"forbidden": ["connect-src", "img-src", "script-src-elem", "style-src-attr"]});
     // Here the complaints are what is wanted.
-    while page.program.next() != expected {}
+    while page.next_told() != expected {}
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc,
+    time::Duration,
 };
 
 /// A client's program, which is ended when this is dropped, and the lines that it prints.
@@ -48,7 +49,13 @@ impl Program {
     /// The next line.
     #[track_caller]
     pub(crate) fn next_line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("the client says something")
+        self.next_line_within(PATIENCE)
+    }
+
+    /// The next line of one that may take so long.
+    #[track_caller]
+    pub(crate) fn next_line_within(&self, patience: Duration) -> String {
+        self.lines.recv_timeout(patience).expect("the client says something")
     }
 }
 

@@ -9,15 +9,13 @@
 //
 // SHOTS is a folder for screenshots.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import axe from "axe-core";
 import { launch, visit } from "./browser.mjs";
 
 const [scene, url, shots, cookie] = process.argv.slice(2);
 const tell = (line) => console.log(JSON.stringify(line));
-mkdirSync(shots, { recursive: true });
-const browser = await launch();
+const browser = await launch(shots);
 const shot = (page, name) => page.screenshot({ path: join(shots, `${scene}-${name}.png`) });
 const tiles = (page) => page.waitForSelector(".tile");
 
@@ -65,8 +63,8 @@ const scenes = {
 
   async impatient() {
     const page = await visit(browser, url, { tell, before: `(${hurrying})(); (${telling})();` });
-    await page.waitForSelector("#link[data-state=lost]", { timeout: 0 });
-    await page.waitForFunction(() => [...document.querySelectorAll(".tile")].every((tile) => tile.dataset.color === "gray"), { timeout: 0 });
+    await page.waitForSelector("#link[data-state=lost]");
+    await page.waitForFunction(() => [...document.querySelectorAll(".tile")].every((tile) => tile.dataset.color === "gray"));
     await shot(page, "lost");
     tell({ shot: "lost" });
   },
@@ -99,15 +97,16 @@ const scenes = {
     };
     await press("control");
     // Each step is to be seen before the next is taken.
-    await page.waitForSelector(".person", { timeout: 0 });
+    await page.waitForSelector(".person");
     const second = await page.waitForSelector(".step:nth-child(2) button:not([hidden])", { visible: true });
     await second.click();
-    await page.waitForSelector(".step[aria-current]", { timeout: 0 });
+    await page.waitForSelector(".step[aria-current]");
     await press("pause");
     await press("resume");
     await shot(page, "control");
     await press("end");
     await press("endSure");
+    await page.waitForSelector(".lesson[data-status=ended]");
     await press("release");
   },
 
@@ -153,3 +152,5 @@ const scenes = {
 };
 
 await scenes[scene]();
+// Those that watch do so until they are ended.
+if (!["watch", "impatient"].includes(scene)) await browser.close();

@@ -7,6 +7,8 @@
 // nothing else to do: of a task the time on the wall is told, and what the processor took for it.
 
 import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { launch } from "./browser.mjs";
 
@@ -86,7 +88,7 @@ function tasksOf(trace) {
   return { wall: most("dur"), processor: most("tdur") };
 }
 
-const browser = await launch();
+const browser = await launch(join(tmpdir(), "andon-board"));
 console.log("| machines | all tiles, median of loads | page, compressed | longest task while loading (processor) | then (processor) | frames/s, longest gap | tag change to tile in sight, median, 99 of 100, most |");
 console.log("|---|---|---|---|---|---|---|");
 for (const machines of [17, 500]) {

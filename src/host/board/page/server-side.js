@@ -55,11 +55,14 @@ export async function whenLetIn(path, then, failures = 0) {
   if (answer) then(answer);
 }
 
-/** Follows a stream of events. `begun` is told whenever the state must be asked for anew, `ended` when it breaks off. */
+/**
+ * Follows a stream of events while the page is seen: a browser has few connections to one server, and pages in the background would use them up.
+ * `begun` is told whenever the state must be asked for anew, `ended` when the stream breaks off.
+ */
 export function follow(path, { begun, ended, ...handlers }) {
-  let failures = 0;
+  let source, retry, failures = 0;
   const open = () => {
-    const source = new EventSource(address(path));
+    source = new EventSource(address(path));
     source.addEventListener("hello", () => {
       failures = 0;
       begun();
@@ -71,8 +74,14 @@ export function follow(path, { begun, ended, ...handlers }) {
       // By itself it comes back only from a connection that broke, not from an answer that was none.
       if (source.readyState !== EventSource.CLOSED) return;
       failures += 1;
-      setTimeout(open, failures > TRIES ? LOST_RETRY_MS : RETRY_MS);
+      retry = setTimeout(open, failures > TRIES ? LOST_RETRY_MS : RETRY_MS);
     };
   };
-  open();
+  const close = () => {
+    clearTimeout(retry);
+    source?.close();
+    source = undefined;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : source ?? open()));
+  if (!document.hidden) open();
 }
