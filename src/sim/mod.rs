@@ -27,4 +27,6 @@ mod tests;
 #[cfg(feature = "contracts")]
 mod transcript;
 mod transport;
+#[cfg(feature = "board")]
+mod watchers;
 mod world;
