@@ -49,5 +49,6 @@ student.send('{"type":"join","data":{}}')
 assert json.loads(student.recv(10))["type"] == "join_confirmed"
 assert at(lesson, Cookie=cookie, Origin="https://elsewhere.example") is None
 
-assert get("/healthz").startswith("HTTP/1.1 200 ")
+for path in ["/", "/healthz", "/metrics"]:
+    assert get(path).startswith("HTTP/1.1 200 "), path
 assert '"title":"KRCWO12"' in get("/api")
