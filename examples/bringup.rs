@@ -190,9 +190,9 @@ fn know_people(builder: Builder, flags: &Given) -> Result<(Builder, andon::Ident
     if flags.word("--identities") != "demo" {
         return Ok((builder, people::read(flags.word("--identities"))?, People::OfFile));
     }
-    // What everybody can read in the sources is no secret: only this machine may use it.
+    // What everybody can read in the sources is no secret: only this machine may use it. A name of its own means that there is a proxy in front, which lets others in.
     let is_loopback = |address: &String| address.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback());
-    Ok(if flags.listen.iter().all(is_loopback) {
+    Ok(if flags.listen.iter().all(is_loopback) && flags.list("--allow-host").is_empty() {
         (people::sign_in(builder), people::demo(), People::Demo)
     } else {
         (builder, Default::default(), People::Nobody)

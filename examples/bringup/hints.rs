@@ -30,7 +30,7 @@ pub(crate) fn hints(at: SocketAddr, people: People) -> String {
             "  a lesson, for the people of --identities
     websocat -H='Cookie: sessionid=SECRET' ws://{at}/ws/sessions/TEST001/"
         ),
-        People::Nobody => "  /ws/sessions/TEST001/ answers 403: the demo identities are for loopback addresses only; give --identities"
+        People::Nobody => "  /ws/sessions/TEST001/ answers 403: the demo identities are for loopback addresses only, and not with --allow-host; give --identities"
             .into(),
     };
     format!(

@@ -43,7 +43,7 @@ assert json.loads(monitor.recv(10))["type"] == "connection_status"
 assert len(json.loads(monitor.recv(10))["equipment"]) == 17
 
 # A page of the same origin may show its cookies, and no other.
-lesson, cookie = "/ws/sessions/TEST001/", "sessionid=student1"
+lesson, cookie = "/ws/sessions/TEST001/", "sessionid=k3J9x0pQ7v"
 student = at(lesson, Cookie=cookie, Origin=f"https://{NAME}:{PORT}")
 student.send('{"type":"join","data":{}}')
 assert json.loads(student.recv(10))["type"] == "join_confirmed"
