@@ -77,7 +77,9 @@ impl Config {
         let board = match &self.board {
             Some(late) => {
                 let answers = late.memory_ceiling();
-                answers.saturating_add(super::board::memory_ceiling(limits) + limits.own_commands() * per_command)
+                answers.saturating_add(
+                    super::board::memory_ceiling(limits) + limits.own_commands() * per_command,
+                )
             }
             None => 0,
         };
