@@ -34,8 +34,8 @@ mod watch;
 
 use andon::{
     BoardConfig, Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask,
-    HubRefuse, Limits, Message, MountOptions, OnActive, RegisterSession, Server, Setup, SqliteStore,
-    StoreOpenError, Topic, TopicHubConfig,
+    Gate as _, HubRefuse, Limits, Message, MountOptions, OnActive, RegisterSession, Server, Setup,
+    SqliteStore, StoreOpenError, Topic, TopicHubConfig,
 };
 use common::flags::{Flags, Given};
 use demo_devices::DemoDevices;
@@ -157,7 +157,11 @@ fn mount_sessions(builder: Builder, flags: &Given, known: andon::IdentityTable) 
         });
     builder
         .device_sessions("/ws/device", devices)
-        .guided_sessions_with("/ws/sessions/{code}/", MountOptions::new().gate(known), lesson::config())
+        .guided_sessions_with(
+            "/ws/sessions/{code}/",
+            MountOptions::new().gate(known.optional()),
+            lesson::config(),
+        )
         .events(EventMask::CONTRACTS | EventMask::HEALTH)
 }
 
