@@ -1306,7 +1306,10 @@ typedef int32_t andon_encoding;
 
 /** UTF-8. The default. */
 #define ANDON_ENCODING_UTF8 0
-/** CP949, which EUC-KR is a part of. */
+/**
+ * CP949, which EUC-KR is a part of. In a build without the feature `cp949` it is answered with
+ * `NOT_SUPPORTED`.
+ */
 #define ANDON_ENCODING_CP949 1
 
 /* ---- Tag table: equipment and tags are declared ---------------------------------------------------------- */

@@ -1,6 +1,6 @@
 //! The C interface, used by programs in C: each in `tests/c`, ending with 0 if all is well.
 
-#![cfg(all(feature = "ffi", feature = "contracts", target_os = "linux"))]
+#![cfg(all(feature = "ffi", feature = "cp949", feature = "contracts", target_os = "linux"))]
 
 #[path = "support/c.rs"]
 mod c;

@@ -1,14 +1,13 @@
 //! Texts that come in another encoding than UTF-8, decoded where they come in.
 
 use super::{fault::Fault, status::ANDON_STATUS_BAD_ENCODING, types::andon_str};
-use encoding_rs::EUC_KR;
 use std::borrow::Cow;
 
 /// What a text is written in: one of `ANDON_ENCODING_*`.
 pub type andon_encoding = i32;
 /// UTF-8. The default.
 pub const ANDON_ENCODING_UTF8: andon_encoding = 0;
-/// CP949, which EUC-KR is a part of.
+/// CP949, which EUC-KR is a part of. In a build without the feature `cp949` it is answered with `NOT_SUPPORTED`.
 pub const ANDON_ENCODING_CP949: andon_encoding = 1;
 
 /// The text in UTF-8.
@@ -27,16 +26,27 @@ pub(super) unsafe fn decode<'a>(
         ANDON_ENCODING_CP949 => {
             // SAFETY: the caller's word.
             let bytes = unsafe { given.bytes(what) }?;
-            // What the web calls EUC-KR is CP949, which extends it.
-            EUC_KR.decode_without_bom_handling_and_without_replacement(bytes).ok_or_else(|| {
-                Fault::new(ANDON_STATUS_BAD_ENCODING, format!("{what} is not CP949: is it UTF-8 already?"))
-            })
+            cp949(bytes, what)
         }
         _ => Err(Fault::new(
             ANDON_STATUS_BAD_ENCODING,
             format!("{encoding} is no encoding: give ANDON_ENCODING_UTF8 or ANDON_ENCODING_CP949"),
         )),
     }
+}
+
+#[cfg(feature = "cp949")]
+fn cp949<'a>(bytes: &'a [u8], what: &str) -> Result<Cow<'a, str>, Fault> {
+    // What the web calls EUC-KR is CP949, which extends it.
+    encoding_rs::EUC_KR.decode_without_bom_handling_and_without_replacement(bytes).ok_or_else(|| {
+        Fault::new(ANDON_STATUS_BAD_ENCODING, format!("{what} is not CP949: is it UTF-8 already?"))
+    })
+}
+
+#[cfg(not(feature = "cp949"))]
+fn cp949<'a>(_: &'a [u8], what: &str) -> Result<Cow<'a, str>, Fault> {
+    let why = format!("{what}: this build knows no CP949: build with the feature cp949, or give UTF-8");
+    Err(Fault::new(super::status::ANDON_STATUS_NOT_SUPPORTED, why))
 }
 
 #[cfg(test)]
@@ -50,6 +60,14 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "cp949"))]
+    fn cp949_is_refused_where_it_is_not_known() {
+        assert_eq!(decoded(b"a", ANDON_ENCODING_CP949), None);
+        assert_eq!(decoded(b"a", ANDON_ENCODING_UTF8).as_deref(), Some("a"));
+    }
+
+    #[test]
+    #[cfg(feature = "cp949")]
     fn cp949_becomes_what_it_means() {
         // "용접기" is in EUC-KR; the first two bytes of "똠" are only in CP949.
         assert_eq!(decoded(b"\xbf\xeb\xc1\xa2\xb1\xe2", ANDON_ENCODING_CP949).as_deref(), Some("용접기"));
