@@ -485,3 +485,21 @@ fn device_sessions_are_shown_to_whom_they_would_let_in() {
     }
     assert_eq!(ask_as(addr, "1-X", "/api/sessions").0, 200);
 }
+
+/// A recording does not say by which mount a session came in, so the door of one cannot speak for it.
+#[test]
+fn recordings_of_several_mounts_are_shown_to_nobody() {
+    let (_server, addr) = start(recorded().device_sessions_with(
+        "/ws/secret",
+        MountOptions::new().gate(gate),
+        DeviceSessionsConfig::new(),
+    ));
+    let mut secret = Client::connect(addr);
+    assert_eq!(secret.ask(&upgrade_head("/ws/secret", "Cookie: who=1-X\r\n")).status, 101);
+    let id = begin(&mut secret, "SECRET");
+    end(&mut secret, "SECRET");
+    assert_eq!(get(addr, "/api/sessions")["sessions"], json("[]"));
+    expect_fault(addr, &format!("/api/sessions/{id}"), 404, "no device session");
+    expect_fault(addr, &format!("/api/sessions/{id}/samples"), 404, "no store");
+    assert_eq!(get(addr, "/api")["recordings"], false);
+}

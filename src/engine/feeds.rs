@@ -57,9 +57,10 @@ impl Feeds {
         self.of(mount).for_each(|feed| feed.told(news));
     }
 
-    pub(super) fn store(&self, up: bool, why: &str) {
+    pub(super) fn store(&self, up: bool) {
         if let Some((_, feed)) = &self.devices {
-            feed.store(up, why);
+            // Its own words name files, and are for the host.
+            feed.store(up, "the recording cannot be written; the server's log says why");
         }
     }
 

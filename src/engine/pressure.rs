@@ -14,8 +14,8 @@ use std::mem;
 impl<T: Transport, P: Ports> Engine<T, P> {
     pub(super) fn state_event(&mut self, key: StateKey, event: Event) {
         #[cfg(feature = "board")]
-        if let Event::Store { up, why } = &event {
-            self.feeds.store(*up, why);
+        if let Event::Store { up, .. } = &event {
+            self.feeds.store(*up);
         }
         let wanted = match event {
             Event::Opened { .. } => EventMask::CONNECTIONS,

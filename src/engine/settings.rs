@@ -83,6 +83,12 @@ pub(crate) struct Door {
 }
 
 impl Door {
+    /// Whether it lets everybody in.
+    #[cfg(feature = "board")]
+    pub(crate) fn is_open(&self) -> bool {
+        self.gate.is_none() && self.roles.is_empty() && !self.same_origin
+    }
+
     /// Whether this identity has a role that is demanded.
     pub(crate) fn admits(&self, identity: &Identity) -> bool {
         self.roles.is_empty() || self.roles.iter().any(|role| identity.has_role(role))

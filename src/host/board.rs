@@ -63,7 +63,9 @@ pub(super) fn routes(
 ) -> Result<(Vec<RoutePlan>, Arc<Late>, FeedPlan), ConfigError> {
     let BoardConfig { title, options, monitor, device_sessions } = config;
     let shown = site.shown(monitor.as_deref(), device_sessions.as_deref())?;
-    let late = Arc::new(Late::new(answer_bytes_max(&shown)));
+    // A recording does not say by which mount a session came in, so that its door could not be asked.
+    let shows_recordings = site.devices.len() <= 1;
+    let late = Arc::new(Late::new(answer_bytes_max(&shown), shows_recordings));
     // What belongs to no mount asks for what the configuration says.
     let options = shared_gate::shared(options);
     let mut routes: Vec<RoutePlan> =

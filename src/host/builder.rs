@@ -650,6 +650,8 @@ fn feeds_of(plan: board::FeedPlan, mounts: &[MountSettings]) -> Result<Feeds, Co
         None => Ok(None),
     };
     let monitor = plan.monitor.map(|pattern| mounted_at(mounts, pattern)).transpose()?;
+    // The stream stands behind another door: it tells of the monitor only what everybody may know.
+    let monitor = monitor.filter(|id| mounts.get(id.index()).is_some_and(|mount| mount.door.is_open()));
     Ok(Feeds::new(of(plan.devices)?, of(plan.guided)?, monitor))
 }
 

@@ -12,15 +12,17 @@ use std::sync::OnceLock;
 pub(crate) struct Late {
     /// For answers that come later, and streams that go on.
     handle: OnceLock<Handle>,
-    /// Nothing where there is no store that can be read.
+    /// Nothing where there is no store that can be read, or what it has may not be shown.
     recordings: OnceLock<Recordings>,
+    /// What was recorded may be shown.
+    shows_recordings: bool,
     /// Bytes that the endpoints allocate at most while one answers; the answer itself is among what clients are owed.
     answer_bytes_max: usize,
 }
 
 impl Late {
-    pub(super) fn new(answer_bytes_max: usize) -> Self {
-        Self { answer_bytes_max, ..Self::default() }
+    pub(super) fn new(answer_bytes_max: usize, shows_recordings: bool) -> Self {
+        Self { answer_bytes_max, shows_recordings, ..Self::default() }
     }
 
     /// See the field.
@@ -31,7 +33,7 @@ impl Late {
     /// The server starts.
     pub(crate) fn started(&self, handle: Handle, recordings: Option<Recordings>) {
         let _ = self.handle.set(handle);
-        if let Some(recordings) = recordings {
+        if let Some(recordings) = recordings.filter(|_| self.shows_recordings) {
             let _ = self.recordings.set(recordings);
         }
     }

@@ -54,7 +54,13 @@ impl Waiting {
 
     /// Answers that a recording was not read.
     pub(super) fn unread(self, why: &ReadError) {
-        self.answer(answer::fault(503, &why.to_string()).with_header("Retry-After", "1"));
+        // A store's own words name files, and are for the host.
+        log::warn!("a recording was not read for a client: {why}");
+        let why = match why {
+            ReadError::Store(_) => "the recording cannot be read; the server's log says why".into(),
+            why => why.to_string(),
+        };
+        self.answer(answer::fault(503, &why).with_header("Retry-After", "1"));
     }
 }
 

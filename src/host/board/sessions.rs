@@ -170,7 +170,7 @@ struct Listing {
 impl Listing {
     fn new(now: Wall, wish: Wish, sessions: Vec<SessionInfo>) -> Self {
         let mut active: Vec<_> = sessions.into_iter().filter(|session| wish.takes(session)).collect();
-        active.sort_unstable_by_key(|session| std::cmp::Reverse(place(session)));
+        active.sort_unstable_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
         active.truncate(wish.limit + 1);
         let active = active.into_iter().map(|session| (Arc::clone(&session.id), session)).collect();
         Self { now, wish, active, rows: Vec::new() }
