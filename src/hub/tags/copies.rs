@@ -153,18 +153,29 @@ impl Copies {
         self.watch(back).inspect(|copy| copy.writes());
         let claim =
             Claim { copies: self, turn, pair, index, copy: self.copy(back), changed: 0, published: false };
-        let (from, mut groups) = (self.copy(last), hot.behind[back].load(Relaxed));
+        self.catch_up(hot.behind[back].load(Relaxed), self.copy(last), claim.copy);
+        Some(claim)
+    }
+
+    /// Copies these groups of words.
+    #[inline]
+    fn catch_up(&self, mut groups: u32, from: &[Line], to: &[Line]) {
+        // Word by word costs several times as much as line by line.
+        if groups.count_ones() > 6 {
+            for (from, to) in from.iter().zip(to).flat_map(|(from, to)| from.0.iter().zip(&to.0)) {
+                to.store(from.load(Relaxed), Relaxed);
+            }
+            return;
+        }
         while groups != 0 {
             let group = groups.trailing_zeros() as usize;
             groups &= groups - 1;
-            let words = group << self.group_shift..((group + 1) << self.group_shift).min(self.used);
-            for at in words {
-                if let (Some(from), Some(to)) = (word(from, at), word(claim.copy, at)) {
+            for at in group << self.group_shift..((group + 1) << self.group_shift).min(self.used) {
+                if let (Some(from), Some(to)) = (word(from, at), word(to, at)) {
                     to.store(from.load(Relaxed), Relaxed);
                 }
             }
         }
-        Some(claim)
     }
 
     /// Takes the newest words if there were any published since the last time, and hands them on in order.

@@ -1,6 +1,6 @@
 //! Devices that record: each starts a session and streams samples under it, and at the end all of them stop and wait to be told that
 //! everything is committed. One more may press its START and STOP button meanwhile, on a schedule: an answer's time counts from when the
-//! button was due.
+//! button was due, or from the answer before if that came later.
 //!
 //! What a device says lies ready in a buffer that it sends round and round, so that this side only copies.
 
@@ -281,7 +281,8 @@ impl Fleet {
 
     /// The one with the button has its answer.
     fn pressed(&mut self, session: Option<String>) {
-        let took = now_ns().saturating_sub(self.press_ns);
+        let now = now_ns();
+        let took = now.saturating_sub(self.press_ns);
         if session.is_some() {
             self.started.record(took)
         } else {
@@ -289,7 +290,8 @@ impl Fleet {
         }
         self.session = session;
         self.waiting = false;
-        self.press_ns += self.press_step_ns;
+        // Nobody starts a session before the one before has ended: a commit that takes longer than a step is counted once, as the end's.
+        self.press_ns = (self.press_ns + self.press_step_ns).max(now);
     }
 }
 
