@@ -290,12 +290,8 @@ pub(crate) const HUB_NAME_BYTES_MAX: usize = 64;
 #[cfg(feature = "contracts")]
 pub(crate) const HUB_CAP_DEFAULT: usize = 1_024;
 
-/// Events that are handed to the host together, behind a turn's writes; more go ahead of these.
-pub(crate) const EVENTS_PER_WAKE: usize = 128;
-const _: () =
-    assert!(EVENTS_PER_WAKE <= EVENTS_MIN, "or more would be kept back than the smallest outlet takes");
-/// Between two times that events are handed to the host: one that comes alone goes at once.
-pub(crate) const EVENT_LINGER: Duration = Duration::from_millis(1);
+/// Events of one turn that are handed to the host together, behind the turn's writes; more go ahead of these.
+pub(crate) const EVENTS_PER_WAKE: usize = 64;
 /// Room in the outlet that is left to lossless events. Below it, connections that feed them are not read, and events of the other classes
 /// wait or are dropped.
 pub(crate) const EVENTS_RESERVED: usize = 128;

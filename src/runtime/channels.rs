@@ -4,10 +4,7 @@ use super::{outlet::EventsSender, recorder::RecordSender};
 use crate::{
     contracts::store::record::Record,
     engine::{event::Event, ports::Ports},
-    ground::{
-        limits::{EVENT_LINGER, EVENTS_PER_WAKE, EVENTS_RESERVED},
-        time::Tick,
-    },
+    ground::limits::{EVENTS_PER_WAKE, EVENTS_RESERVED},
 };
 use std::sync::{
     Arc,
@@ -44,12 +41,8 @@ impl EventBytes {
 pub(crate) struct Channels {
     pub(crate) events: Option<(EventsSender<Event>, Arc<EventBytes>)>,
     pub(crate) records: Option<RecordSender>,
-    /// Events that are not in the queue yet: a host that waits is woken behind a turn's writes, and once for many.
+    /// Events of this turn that are not in the queue yet: a host that waits is woken behind the turn's writes, and once for many.
     told: Vec<Event>,
-    /// When events may be handed over again, so that a busy time does not wake the host for each.
-    rested: Tick,
-    /// One of those told is not to wait: a client does.
-    pressing: bool,
     /// Room was wanted and is there already: the next turn must not wait.
     pub(super) again: bool,
 }
@@ -59,26 +52,11 @@ impl Channels {
         events: Option<(EventsSender<Event>, Arc<EventBytes>)>,
         records: Option<RecordSender>,
     ) -> Self {
-        Self { events, records, told: Vec::new(), rested: Tick::ZERO, pressing: false, again: false }
+        Self { events, records, told: Vec::new(), again: false }
     }
 
-    /// Hands over what was told, if that is due at the end of this turn.
-    pub(super) fn settle(&mut self, now: Tick) {
-        if self.told.is_empty() || !(self.pressing || self.rested <= now) {
-            return;
-        }
-        self.rested = now + EVENT_LINGER;
-        self.flush();
-    }
-
-    /// When something is due to be handed over.
-    pub(super) fn due(&self) -> Option<Tick> {
-        (!self.told.is_empty()).then_some(self.rested)
-    }
-
-    /// Hands over what was told, now.
+    /// Hands over what was told since the last time.
     pub(super) fn flush(&mut self) {
-        self.pressing = false;
         let Some((events, bytes)) = &mut self.events else { return };
         for event in self.told.drain(..) {
             // There was room, and only the loop takes room away; or the host has gone, and wants none of it.
@@ -110,7 +88,6 @@ impl Ports for Channels {
             return Err(event);
         }
         bytes.held.fetch_add(event.weight_bytes(), SeqCst);
-        self.pressing |= matches!(event, Event::Asked { .. });
         self.told.push(event);
         if self.told.len() >= EVENTS_PER_WAKE {
             self.flush();
@@ -137,79 +114,5 @@ impl Ports for Channels {
 
     fn send_record(&mut self, record: Record) -> bool {
         self.records.as_mut().is_some_and(|records| records.send(record))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        ground::id::ConnId,
-        runtime::{
-            mailbox::Wake,
-            outlet::{EventsReceiver, outlet},
-        },
-        wire::{owned::OwnedRequest, request::Method},
-    };
-
-    fn channels() -> (Channels, EventsReceiver<Event>, mio::Poll) {
-        let poll = mio::Poll::new().unwrap();
-        let wake = Wake::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        let (tx, rx) = outlet(4 * EVENTS_RESERVED, wake);
-        (Channels::new(Some((tx, Arc::new(EventBytes::new(1 << 20)))), None), rx, poll)
-    }
-
-    fn told(events: &EventsReceiver<Event>) -> usize {
-        std::iter::from_fn(|| events.try_recv().ok()).count()
-    }
-
-    fn tell(channels: &mut Channels) {
-        channels.send_event(Event::Store { up: true, why: String::new() }).unwrap();
-    }
-
-    #[test]
-    fn the_first_event_goes_at_once_and_those_behind_it_together() {
-        let (mut channels, events, _poll) = channels();
-        let begin = Tick::ZERO + EVENT_LINGER;
-        tell(&mut channels);
-        assert_eq!(told(&events), 0, "behind the writes of its turn");
-        channels.settle(begin);
-        assert_eq!((told(&events), channels.due()), (1, None));
-        for _ in 0..3 {
-            tell(&mut channels);
-            channels.settle(begin + EVENT_LINGER / 2);
-        }
-        assert_eq!((told(&events), channels.due()), (0, Some(begin + EVENT_LINGER)));
-        channels.settle(begin + EVENT_LINGER);
-        assert_eq!((told(&events), channels.due()), (3, None));
-        tell(&mut channels);
-        channels.settle(begin + 2 * EVENT_LINGER);
-        assert_eq!(told(&events), 1, "nothing was told for a while");
-    }
-
-    #[test]
-    fn many_events_go_ahead_and_a_question_takes_along_what_was_told_before() {
-        let (mut channels, events, _poll) = channels();
-        channels.settle(Tick::ZERO);
-        tell(&mut channels);
-        channels.settle(Tick::ZERO);
-        assert_eq!(told(&events), 1);
-        (0..EVENTS_PER_WAKE).for_each(|_| tell(&mut channels));
-        assert_eq!(told(&events), EVENTS_PER_WAKE);
-        tell(&mut channels);
-        channels
-            .send_event(Event::Asked {
-                conn: ConnId::new(1, 1),
-                mount: None,
-                request: Box::new(OwnedRequest::new(Method::Get, "/")),
-            })
-            .unwrap();
-        channels.settle(Tick::ZERO);
-        assert_eq!((told(&events), channels.due()), (2, None), "a client waits for the answer");
-        tell(&mut channels);
-        channels.settle(Tick::ZERO);
-        assert_eq!(told(&events), 0, "and what comes next does not press");
-        channels.want_event_room();
-        assert_eq!(told(&events), 1, "the host is to make room");
     }
 }

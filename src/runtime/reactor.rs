@@ -258,11 +258,7 @@ impl Reactor {
             }
             self.engine.ports_mut().again = false;
             self.engine.run();
-            if stop_at.is_some() {
-                self.engine.ports_mut().flush();
-            } else {
-                self.engine.ports_mut().settle(now.tick);
-            }
+            self.engine.ports_mut().flush();
             self.show();
             self.measure(now.tick, woken);
             if let Some(at) = stop_at.filter(|_| given.is_none()) {
@@ -286,12 +282,11 @@ impl Reactor {
         let values = self.latest.waits() && self.engine.takes_values();
         let ports = self.engine.ports_mut();
         let reports = ports.records.as_ref().is_some_and(RecordSender::has_report);
-        let told = ports.due();
         if ports.again || self.engine.has_work() || doors || commands || values || reports {
             return Some(Duration::ZERO);
         }
         let rests = self.doors.iter().filter_map(|door| door.rests_until).min();
-        let due = [self.engine.next_deadline(), told, rests, stop_at].into_iter().flatten().min()?;
+        let due = [self.engine.next_deadline(), rests, stop_at].into_iter().flatten().min()?;
         Some(due - now)
     }
 
