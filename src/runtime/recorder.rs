@@ -36,8 +36,9 @@ pub(crate) struct RecordSender {
     /// Ends the time in which the thread collects: it sleeps meanwhile, or each record would wake it.
     urge: Sender<()>,
     size: BatchSize,
-    /// Bytes of what is queued.
-    queued: Arc<AtomicUsize>,
+    /// Records that are queued or in a batch that is being collected, and their bytes.
+    waiting: Arc<AtomicUsize>,
+    waiting_bytes: Arc<AtomicUsize>,
     reports: Receiver<Report>,
     /// Dropped when the server ends.
     serving: Option<Sender<()>>,
@@ -49,7 +50,8 @@ pub(crate) struct RecordReceiver {
     rx: Receiver<Record>,
     urged: Receiver<()>,
     size: BatchSize,
-    queued: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
+    waiting_bytes: Arc<AtomicUsize>,
     reports: Sender<Report>,
     /// Nothing is ever sent here; it is disconnected when the server ends.
     serving: Receiver<()>,
@@ -102,12 +104,14 @@ pub(crate) fn recorder(
     let (reports_tx, reports_rx) = crossbeam_channel::bounded(2 * records);
     let (serving_tx, serving_rx) = crossbeam_channel::bounded(0);
     let (urge, urged) = crossbeam_channel::bounded(1);
-    let (size, queued) = (BatchSize::of(limits), Arc::<AtomicUsize>::default());
+    let (size, waiting, waiting_bytes) =
+        (BatchSize::of(limits), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let sender = RecordSender {
         tx,
         urge,
         size,
-        queued: Arc::clone(&queued),
+        waiting: Arc::clone(&waiting),
+        waiting_bytes: Arc::clone(&waiting_bytes),
         reports: reports_rx,
         serving: Some(serving_tx),
     };
@@ -116,7 +120,8 @@ pub(crate) fn recorder(
         rx,
         urged,
         size,
-        queued,
+        waiting,
+        waiting_bytes,
         reports: reports_tx,
         serving: serving_rx,
         said: None,
@@ -139,8 +144,10 @@ impl RecordSender {
         if self.tx.try_send(record).is_err() {
             return false;
         }
-        let queued = self.queued.fetch_add(bytes, Relaxed).wrapping_add(bytes);
-        if awaited || self.size.is_reached(self.tx.len(), queued) {
+        // The thread may be through with it already: then these have wrapped, and do so again.
+        let waiting = self.waiting.fetch_add(1, Relaxed).wrapping_add(1);
+        let bytes = self.waiting_bytes.fetch_add(bytes, Relaxed).wrapping_add(bytes);
+        if awaited || self.size.is_reached(waiting, bytes) {
             // One that waits already is as good.
             let _ = self.urge.try_send(());
         }
@@ -225,8 +232,17 @@ impl RecordReceiver {
         self.tend_after = if more { TEND_MORE } else { TEND_IDLE };
     }
 
-    /// Makes a batch: of what is queued and, if nobody waits for any of it, of what comes within the window.
+    /// Makes a batch. What is in it waits until it is whole: who records is to see when that is.
     fn collect(&self, batch: &mut Vec<Record>, first: Record) {
+        let loop_is_gone = self.gather(batch, first);
+        self.leave(batch);
+        if loop_is_gone {
+            self.fill(batch, self.size.records);
+        }
+    }
+
+    /// Takes what is queued and, if nobody waits for any of it, what comes within the window. True when the loop is gone.
+    fn gather(&self, batch: &mut Vec<Record>, first: Record) -> bool {
         let until = self.clock.now().tick + self.window;
         let (mut bytes, mut awaited) = (0, false);
         let mut next = Some(first);
@@ -234,17 +250,17 @@ impl RecordReceiver {
         let _ = self.urged.try_recv();
         loop {
             while let Some(record) = next {
-                bytes += self.took(&record);
+                bytes += record.weight_bytes();
                 awaited |= record.awaited;
                 batch.push(record);
                 if self.size.is_reached(batch.len(), bytes) {
-                    return;
+                    return false;
                 }
                 next = self.rx.try_recv().ok();
             }
             let left = until - self.clock.now().tick;
             if awaited || left.is_zero() || !self.is_serving() {
-                return;
+                return false;
             }
             let mut select = Select::new();
             select.recv(&self.serving);
@@ -252,26 +268,23 @@ impl RecordReceiver {
             // Whatever has ended it is looked at above.
             let _ = select.ready_timeout(left);
             if self.urged.try_recv() == Err(TryRecvError::Disconnected) {
-                // The loop is gone.
-                return self.fill(batch, self.size.records);
+                return true;
             }
             next = self.rx.try_recv().ok();
         }
     }
 
-    /// A record has left the queue. Returns its bytes.
-    fn took(&self, record: &Record) -> usize {
-        let bytes = record.weight_bytes();
-        self.queued.fetch_sub(bytes, Relaxed);
-        bytes
+    /// These do not wait any more.
+    fn leave(&self, records: &[Record]) {
+        self.waiting.fetch_sub(records.len(), Relaxed);
+        self.waiting_bytes.fetch_sub(records.iter().map(Record::weight_bytes).sum(), Relaxed);
     }
 
     /// Adds what is queued.
     fn fill(&self, batch: &mut Vec<Record>, max: usize) {
-        for record in self.rx.try_iter().take(max - batch.len()) {
-            self.took(&record);
-            batch.push(record);
-        }
+        let before = batch.len();
+        batch.extend(self.rx.try_iter().take(max.saturating_sub(before)));
+        self.leave(&batch[before..]);
     }
 
     /// Offers a batch until the store has an answer to it. While it is down nothing is acknowledged; what comes meanwhile joins the batch, up
