@@ -20,25 +20,27 @@ const COPIES: usize = 4;
 #[repr(align(64))]
 struct Line([AtomicU32; LINE_WORDS]);
 
+/// Groups of words that are copied one by one: of more, whole lines are. One word by itself costs several times as much as one of a line.
+const GROUPS_ONE_BY_ONE: u32 = 6;
+
+/// In [`Hot::turn`]: a writer has claimed the words. No turn has this bit.
+const HELD: u32 = 1 << 31;
+/// Turns are numbered in the bits between that one and those of the copies. The number wraps.
+const NUMBER_SHIFT: u32 = 3;
+
 /// What moves at every write, on a line of its own.
 #[derive(Debug)]
 struct Hot {
-    /// 1 while a writer has claimed the words.
-    held: AtomicU32,
-    /// Told to the reader: the write that was published last, the pair that it is in, the newest copy of each pair, and which write each copy is of. The
-    /// numbers wrap: 4,294,967,296 writes between two looks pass for none.
-    count: AtomicU32,
-    latest: AtomicU32,
-    newest: [AtomicU32; 2],
-    number: [AtomicU32; COPIES],
+    /// The turn that was published last, for the next writer; [`HELD`] while one has claimed the words.
+    turn: AtomicU32,
+    /// The same, for the reader. Nobody loads what he has stored for another, which a model relies on.
+    told: AtomicU32,
     /// Told to the writers: the pair that the reader reads, or has read last.
     reading: AtomicU32,
-    /// The rest belongs to whoever holds the claim. What was told to the reader, as `latest | newest << 1` and the count: nobody loads what he has stored for
-    /// another, which a model relies on.
-    turn: AtomicU32,
-    counted: AtomicU32,
-    /// In each copy, the groups of words that may be other than in the newest of all.
+    /// The rest belongs to whoever holds the claim. In each copy, the groups of words that may be other than in the newest of all, but for those of `away`.
     behind: [AtomicU32; COPIES],
+    /// What was changed since the pair that was not written last has been: to be added to what its copies are behind.
+    away: AtomicU32,
 }
 
 /// Changed only where something goes wrong, and so beside the hot line.
@@ -65,24 +67,46 @@ pub(super) struct Copies {
     /// The copies, one after the other, each in whole lines.
     lines: Box<[Line]>,
     lines_each: usize,
-    /// Words of a copy that are in use, and how many of them make a group, as a power of two: there are 32 groups at most.
-    used: usize,
+    /// How many words make a group, as a power of two: there are 32 groups at most.
     group_shift: u32,
     watches: [Watch; COPIES],
 }
 
 /// Which write the reader has seen last. There is one for each [`Copies`], and one reader has it.
 #[derive(Debug, Default)]
-pub(super) struct Front(u32);
+pub(super) struct Front(Turn);
+
+/// What a write has left: its number, the pair that it is in, and the newest copy of each pair, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Turn(u32);
+
+impl Turn {
+    /// The pair that was written last.
+    fn pair(self) -> u32 {
+        self.0 & 1
+    }
+
+    /// The newest copy of a pair, 0 or 1 within it.
+    fn newest(self, pair: u32) -> u32 {
+        self.0 >> (1 + pair) & 1
+    }
+
+    /// The newest copy of all.
+    fn last(self) -> usize {
+        copy_of(self.pair(), self.newest(self.pair()))
+    }
+
+    /// What follows when this copy was written.
+    fn after(self, pair: u32, index: u32) -> Self {
+        let newest = self.0 >> 1 & !(1 << pair) & 0b11 | index << pair;
+        let number = (self.0 >> NUMBER_SHIFT) + 1;
+        Self((number << NUMBER_SHIFT | newest << 1 | pair) & !HELD)
+    }
+}
 
 /// A copy's index: two for each pair.
 fn copy_of(pair: u32, index: u32) -> usize {
     ((pair & 1) << 1 | (index & 1)) as usize
-}
-
-/// The newest copy of a pair, of what `turn` holds.
-fn newest_of(turn: u32, pair: u32) -> u32 {
-    turn >> (1 + pair) & 1
 }
 
 impl Copies {
@@ -91,15 +115,11 @@ impl Copies {
         let zero = || AtomicU32::new(0);
         let line = || Line(array::from_fn(|_| zero()));
         let hot = Hot {
-            held: zero(),
-            count: zero(),
-            latest: zero(),
-            newest: array::from_fn(|_| zero()),
-            number: array::from_fn(|_| zero()),
-            reading: zero(),
             turn: zero(),
-            counted: zero(),
+            told: zero(),
+            reading: zero(),
             behind: array::from_fn(|_| zero()),
+            away: zero(),
         };
         let lines_each = words.div_ceil(LINE_WORDS);
         Self {
@@ -107,7 +127,6 @@ impl Copies {
             faults: Faults::default(),
             lines: (0..COPIES * lines_each).map(|_| line()).collect(),
             lines_each,
-            used: words,
             group_shift: words.div_ceil(32).next_power_of_two().trailing_zeros(),
             watches: Default::default(),
         }
@@ -136,32 +155,47 @@ impl Copies {
     #[inline]
     pub(super) fn claim(&self) -> Option<Claim<'_>> {
         let hot = &*self.hot;
-        // Acquire: pairs with the release in `Claim::drop`. Not the weak form: that one fails without another writer.
-        if hot.held.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
+        // Acquire: pairs with the release in `Claim::drop`.
+        let turn = hot.turn.swap(HELD, Acquire);
+        if turn == HELD {
             self.faults.busy.fetch_add(1, Relaxed);
             return None;
         }
         // Between what the writes before have published and the look at what the reader reads: see `take`.
         barrier_behind_exchange();
-        let turn = hot.turn.load(Relaxed);
-        let last = copy_of(turn, newest_of(turn, turn & 1));
+        let turn = Turn(turn);
         // Acquire: the reader has left the other pair, and has read what it wanted there.
         let pair = hot.reading.load(Acquire) & 1 ^ 1;
-        let index = newest_of(turn, pair) ^ 1;
+        if pair != turn.pair() {
+            self.change_pair(pair);
+        }
+        let index = turn.newest(pair) ^ 1;
         let back = copy_of(pair, index);
-        self.watch(last).inspect(|copy| copy.reads());
+        self.watch(turn.last()).inspect(|copy| copy.reads());
         self.watch(back).inspect(|copy| copy.writes());
-        let claim =
-            Claim { copies: self, turn, pair, index, copy: self.copy(back), changed: 0, published: false };
-        self.catch_up(hot.behind[back].load(Relaxed), self.copy(last), claim.copy);
+        let claim = Claim { copies: self, turn, next: turn, pair, index, copy: self.copy(back), changed: 0 };
+        let behind = hot.behind[back].load(Relaxed);
+        if behind != 0 {
+            self.catch_up(behind, self.copy(turn.last()), claim.copy);
+        }
         Some(claim)
+    }
+
+    /// Adds to what the copies of this pair are behind what was changed while the other was written.
+    #[cold]
+    fn change_pair(&self, pair: u32) {
+        let hot = &*self.hot;
+        let away = hot.away.load(Relaxed);
+        for behind in [0, 1].map(|index| &hot.behind[copy_of(pair, index)]) {
+            behind.store(behind.load(Relaxed) | away, Relaxed);
+        }
+        hot.away.store(0, Relaxed);
     }
 
     /// Copies these groups of words.
     #[inline]
     fn catch_up(&self, mut groups: u32, from: &[Line], to: &[Line]) {
-        // Word by word costs several times as much as line by line.
-        if groups.count_ones() > 6 {
+        if groups.count_ones() > GROUPS_ONE_BY_ONE {
             for (from, to) in from.iter().zip(to).flat_map(|(from, to)| from.0.iter().zip(&to.0)) {
                 to.store(from.load(Relaxed), Relaxed);
             }
@@ -170,7 +204,7 @@ impl Copies {
         while groups != 0 {
             let group = groups.trailing_zeros() as usize;
             groups &= groups - 1;
-            for at in group << self.group_shift..((group + 1) << self.group_shift).min(self.used) {
+            for at in group << self.group_shift..(group + 1) << self.group_shift {
                 if let (Some(from), Some(to)) = (word(from, at), word(to, at)) {
                     to.store(from.load(Relaxed), Relaxed);
                 }
@@ -182,22 +216,20 @@ impl Copies {
     pub(super) fn take(&self, front: &mut Front, mut each: impl FnMut(u32)) -> bool {
         let hot = &*self.hot;
         // Acquire: what that write and those before it have published is seen below.
-        if hot.count.load(Acquire) == front.0 {
+        let seen = Turn(hot.told.load(Acquire));
+        if seen == front.0 {
             return false;
         }
-        let pair = hot.latest.load(Acquire) & 1;
         // Release: we have read what we wanted of the other pair.
-        hot.reading.store(pair, Release);
+        hot.reading.store(seen.pair(), Release);
         // Of each write one of the two is true, as both sides have a barrier between their store and their look: it sees that we read this pair and
         // goes to the other, or we see here what the write before it has published, whose copy it does not touch.
         barrier();
         // Acquire: the copy is written.
-        let copy = copy_of(pair, hot.newest[pair as usize].load(Acquire));
-        let number = hot.number[copy].load(Relaxed);
-        if std::mem::replace(&mut front.0, number) == number {
-            // The count was behind what it counts the last time: this was taken then.
-            return false;
-        }
+        let now = Turn(hot.told.load(Acquire));
+        let copy = copy_of(seen.pair(), now.newest(seen.pair()));
+        // Writes that went to the other pair meanwhile are for the next time.
+        front.0 = if now.pair() == seen.pair() { now } else { seen };
         for line in self.copy(copy) {
             for word in &line.0 {
                 each(word.load(Relaxed));
@@ -224,13 +256,14 @@ fn word(copy: &[Line], at: usize) -> Option<&AtomicU32> {
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
     copies: &'a Copies,
-    turn: u32,
+    turn: Turn,
+    /// What is true when it ends: `turn`, until it is published.
+    next: Turn,
     pair: u32,
     index: u32,
     copy: &'a [Line],
-    /// Groups of words that were stored to.
+    /// Groups of words that were changed.
     changed: u32,
-    published: bool,
 }
 
 impl Claim<'_> {
@@ -242,7 +275,8 @@ impl Claim<'_> {
     /// Changes a word. Nothing happens beyond the last.
     #[inline]
     pub(super) fn store(&mut self, at: usize, value: u32) {
-        if let Some(word) = word(self.copy, at) {
+        // What is so already costs the writes to come nothing.
+        if let Some(word) = word(self.copy, at).filter(|word| word.load(Relaxed) != value) {
             self.changed |= 1 << (at >> self.copies.group_shift & 31);
             word.store(value, Relaxed);
         }
@@ -260,33 +294,26 @@ impl Claim<'_> {
     #[inline]
     pub(super) fn publish(mut self) {
         let hot = &*self.copies.hot;
-        let back = copy_of(self.pair, self.index);
-        let number = hot.counted.load(Relaxed).wrapping_add(1);
-        let newest = self.turn >> 1 & !(1 << self.pair) | self.index << self.pair;
-        hot.counted.store(number, Relaxed);
-        hot.turn.store(self.pair | newest << 1, Relaxed);
-        hot.number[back].store(number, Relaxed);
-        // Release: our words are stored. In this order: who finds the pair finds the copy.
-        hot.newest[self.pair as usize].store(self.index, Release);
-        hot.latest.store(self.pair, Release);
-        hot.count.store(number, Release);
-        for (copy, behind) in hot.behind.iter().enumerate() {
-            let before = if copy == back { 0 } else { behind.load(Relaxed) | self.changed };
-            behind.store(before, Relaxed);
+        self.next = self.turn.after(self.pair, self.index);
+        // Release: our words are stored.
+        hot.told.store(self.next.0, Release);
+        let other = &hot.behind[copy_of(self.pair, self.index ^ 1)];
+        for behind in [other, &hot.away] {
+            behind.store(behind.load(Relaxed) | self.changed, Relaxed);
         }
-        self.published = true;
+        // This copy is behind nothing now.
+        self.changed = 0;
     }
 }
 
 impl Drop for Claim<'_> {
+    #[inline]
     fn drop(&mut self) {
         let hot = &*self.copies.hot;
-        if !self.published {
-            // What was stored is in nobody's way, and has to go before this copy is used again.
-            hot.behind[copy_of(self.pair, self.index)].store(self.changed, Relaxed);
-        }
+        // What was stored and not published is in nobody's way, and has to go before this copy is used again.
+        hot.behind[copy_of(self.pair, self.index)].store(self.changed, Relaxed);
         // Release: the next writer sees what we have stored. Pairs with the exchange in `Copies::claim`.
-        hot.held.store(0, Release);
+        hot.turn.store(self.next.0, Release);
     }
 }
 

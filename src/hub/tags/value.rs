@@ -149,12 +149,13 @@ impl TagValue<'_> {
     }
 }
 
-/// 64 bits behind a word that says whether there are any.
+/// 64 bits behind a word that says whether there are any; those of none are as they were.
 pub(super) fn store_wide(claim: &mut Claim<'_>, at: usize, bits: Option<u64>) {
-    let value = bits.unwrap_or(0);
     claim.store(at, u32::from(bits.is_some()));
-    claim.store(at + 1, value as u32);
-    claim.store(at + 2, (value >> 32) as u32);
+    if let Some(value) = bits {
+        claim.store(at + 1, value as u32);
+        claim.store(at + 2, (value >> 32) as u32);
+    }
 }
 
 pub(super) fn load_wide(bytes: &[u8]) -> Option<u64> {
