@@ -33,7 +33,7 @@ pub(super) fn enter(body: impl FnOnce() -> Outcome) -> andon_status {
 }
 
 /// As [`enter`], for real-time threads: what fails is told by its status alone.
-#[inline]
+#[inline(always)]
 pub(super) fn enter_real_time(body: impl FnOnce() -> andon_status) -> andon_status {
     foreign::call(body).unwrap_or(ANDON_STATUS_PANIC)
 }

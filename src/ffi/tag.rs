@@ -17,11 +17,13 @@ use crate::{
     ground::{limits::UPDATE_WRITES_MAX, time::Wall},
     hub::tags::{
         equipment::EquipmentStatus,
+        error::TagWriteError,
         handle::{TagId, TagWrite},
         value::TagValue,
+        writer::Tags,
     },
 };
-use core::{mem::MaybeUninit, slice};
+use core::{iter, slice};
 
 /// What equipment is doing, where the host knows better than its tags tell: one of `ANDON_EQUIPMENT_*`.
 pub type andon_equipment_status = i32;
@@ -74,7 +76,7 @@ pub unsafe extern "C" fn andon_tag_set_bool(
     value: bool,
 ) -> andon_status {
     // SAFETY: the caller's word, see docs/c-api.md.
-    unsafe { set(tags, None, tag, TagValue::Bool(value)) }
+    unsafe { write(tags, |tags| set(tags, tag, TagValue::Bool(value))) }
 }
 
 /// Writes one tag of kind `ANDON_KIND_I64`. All else as `andon_tag_set_bool`.
@@ -85,7 +87,7 @@ pub unsafe extern "C" fn andon_tag_set_i64(
     value: i64,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { set(tags, None, tag, TagValue::I64(value)) }
+    unsafe { write(tags, |tags| set(tags, tag, TagValue::I64(value))) }
 }
 
 /// Writes one tag of kind `ANDON_KIND_F64`. What is not finite becomes no value, and is counted. All else as `andon_tag_set_bool`.
@@ -96,7 +98,7 @@ pub unsafe extern "C" fn andon_tag_set_f64(
     value: f64,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { set(tags, None, tag, TagValue::F64(value)) }
+    unsafe { write(tags, |tags| set(tags, tag, TagValue::F64(value))) }
 }
 
 /// Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`; besides `BAD_UTF8` and `TEXT_TOO_LONG`. `value` is copied.
@@ -106,14 +108,8 @@ pub unsafe extern "C" fn andon_tag_set_text(
     tag: andon_tag,
     value: andon_str,
 ) -> andon_status {
-    enter_real_time(|| {
-        // SAFETY: the caller's word.
-        match unsafe { text(value) } {
-            // SAFETY: the caller's word.
-            Ok(text) => unsafe { set(tags, None, tag, TagValue::Text(text)) },
-            Err(status) => status,
-        }
-    })
+    // SAFETY: the caller's word.
+    unsafe { write(tags, |tags| set(tags, tag, TagValue::Text(text(value)?))) }
 }
 
 /// As `andon_tag_set_bool`, of a value that is from `time_ms`, which is shown as the equipment's last update until its next write.
@@ -125,7 +121,7 @@ pub unsafe extern "C" fn andon_tag_set_bool_at(
     value: bool,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { set(tags, Some(time_ms), tag, TagValue::Bool(value)) }
+    unsafe { write(tags, |tags| set_at(tags, time_ms, tag, TagValue::Bool(value))) }
 }
 
 /// As `andon_tag_set_i64`, of a value that is from `time_ms`.
@@ -137,7 +133,7 @@ pub unsafe extern "C" fn andon_tag_set_i64_at(
     value: i64,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { set(tags, Some(time_ms), tag, TagValue::I64(value)) }
+    unsafe { write(tags, |tags| set_at(tags, time_ms, tag, TagValue::I64(value))) }
 }
 
 /// As `andon_tag_set_f64`, of a value that is from `time_ms`.
@@ -149,7 +145,7 @@ pub unsafe extern "C" fn andon_tag_set_f64_at(
     value: f64,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { set(tags, Some(time_ms), tag, TagValue::F64(value)) }
+    unsafe { write(tags, |tags| set_at(tags, time_ms, tag, TagValue::F64(value))) }
 }
 
 /// As `andon_tag_set_text`, of a value that is from `time_ms`.
@@ -160,14 +156,8 @@ pub unsafe extern "C" fn andon_tag_set_text_at(
     tag: andon_tag,
     value: andon_str,
 ) -> andon_status {
-    enter_real_time(|| {
-        // SAFETY: the caller's word.
-        match unsafe { text(value) } {
-            // SAFETY: the caller's word.
-            Ok(text) => unsafe { set(tags, Some(time_ms), tag, TagValue::Text(text)) },
-            Err(status) => status,
-        }
-    })
+    // SAFETY: the caller's word.
+    unsafe { write(tags, |tags| set_at(tags, time_ms, tag, TagValue::Text(text(value)?))) }
 }
 
 /// Writes up to 128 times to one equipment, as one: no client sees some of it without the rest. Of two writes of one tag the later counts. A fault in one, and nothing is written.
@@ -182,7 +172,7 @@ pub unsafe extern "C" fn andon_tags_update(
     count: usize,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { update(tags, None, equipment, writes, count) }
+    unsafe { write(tags, |tags| tags.write_each(equipment.into(), None, several(writes, count)?)) }
 }
 
 /// As `andon_tags_update`, of values that are from `time_ms`, which is shown as the equipment's last update until its next write.
@@ -195,7 +185,12 @@ pub unsafe extern "C" fn andon_tags_update_at(
     count: usize,
 ) -> andon_status {
     // SAFETY: the caller's word.
-    unsafe { update(tags, Some(time_ms), equipment, writes, count) }
+    unsafe {
+        write(tags, |tags| {
+            let at = Some(Wall::from_millis(time_ms));
+            tags.write_each(equipment.into(), at, several(writes, count)?)
+        })
+    }
 }
 
 /// Says what equipment is doing, where the host knows better than its tags tell: one of `ANDON_EQUIPMENT_*`.
@@ -207,14 +202,8 @@ pub unsafe extern "C" fn andon_tags_set_status(
     equipment: andon_equipment,
     status: andon_equipment_status,
 ) -> andon_status {
-    enter_real_time(|| {
-        let Ok(status) = equipment_status(status.into()) else { return ANDON_STATUS_BAD_ARGUMENT };
-        // SAFETY: the caller's word.
-        match unsafe { find(tags) } {
-            Ok(tags) => of_tag_write(tags.tags.set_status(equipment.into(), status)),
-            Err(status) => status,
-        }
-    })
+    // SAFETY: the caller's word.
+    unsafe { write(tags, |tags| Ok(tags.set_status(equipment.into(), equipment_status(status.into())?)?)) }
 }
 
 /// Changes nothing, and proves that the host is alive.
@@ -225,13 +214,8 @@ pub unsafe extern "C" fn andon_tags_touch(
     tags: *const andon_tags,
     equipment: andon_equipment,
 ) -> andon_status {
-    enter_real_time(|| {
-        // SAFETY: the caller's word.
-        match unsafe { find(tags) } {
-            Ok(tags) => of_tag_write(tags.tags.touch(equipment.into())),
-            Err(status) => status,
-        }
-    })
+    // SAFETY: the caller's word.
+    unsafe { write(tags, |tags| Ok(tags.touch(equipment.into())?)) }
 }
 
 /// Says that the host has lost the source of its values, a fieldbus for example. Clients are told; equipment is shown as it was written.
@@ -239,98 +223,88 @@ pub unsafe extern "C" fn andon_tags_touch(
 /// Threads: any. Blocking: never. Real-time: yes. Errors, by status alone: `NULL_ARGUMENT`, `BAD_HANDLE`, `FORKED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_tags_source_lost(tags: *const andon_tags) -> andon_status {
-    enter_real_time(|| {
-        // SAFETY: the caller's word.
-        unsafe { find(tags) }.map_or_else(
-            |status| status,
-            |tags| {
-                tags.tags.source_lost();
-                ANDON_STATUS_OK
-            },
-        )
-    })
+    // SAFETY: the caller's word.
+    unsafe {
+        write(tags, |tags| {
+            tags.source_lost();
+            Ok(())
+        })
+    }
 }
 
 /// Says that the source is back. All else as `andon_tags_source_lost`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_tags_source_back(tags: *const andon_tags) -> andon_status {
-    enter_real_time(|| {
-        // SAFETY: the caller's word.
-        unsafe { find(tags) }.map_or_else(
-            |status| status,
-            |tags| {
-                tags.tags.source_back();
-                ANDON_STATUS_OK
-            },
-        )
-    })
+    // SAFETY: the caller's word.
+    unsafe {
+        write(tags, |tags| {
+            tags.source_back();
+            Ok(())
+        })
+    }
 }
 
+/// Why a write was refused.
+struct Refused(andon_status);
+
+impl From<TagWriteError> for Refused {
+    #[inline]
+    fn from(error: TagWriteError) -> Self {
+        Self(of_tag_write(Err(error)))
+    }
+}
+
+/// Every function above: its body is a closure of its own, and so becomes a part of it, which halves what a write costs.
+///
 /// # Safety
 ///
 /// As [`find`].
-#[inline]
-unsafe fn set(tags: *const andon_tags, at: Option<i64>, tag: andon_tag, value: TagValue<'_>) -> andon_status {
-    enter_real_time(|| {
+#[inline(always)]
+unsafe fn write(tags: *const andon_tags, body: impl FnOnce(&Tags) -> Result<(), Refused>) -> andon_status {
+    enter_real_time(move || {
         // SAFETY: the caller's word.
-        let tags = match unsafe { find(tags) } {
-            Ok(tags) => &tags.tags,
-            Err(status) => return status,
-        };
-        let write = TagId::from(tag).to_value(value);
-        of_tag_write(match at {
-            None => tags.update(tag.equipment.into(), &[write]),
-            Some(at) => tags.update_at(Wall::from_millis(at), tag.equipment.into(), &[write]),
-        })
+        match unsafe { find(tags) }.map_err(Refused).and_then(|tags| body(&tags.tags)) {
+            Ok(()) => ANDON_STATUS_OK,
+            Err(Refused(status)) => status,
+        }
     })
 }
 
+#[inline(always)]
+fn set(tags: &Tags, tag: andon_tag, value: TagValue<'_>) -> Result<(), Refused> {
+    tags.write_each(tag.equipment.into(), None, iter::once(Ok(TagId::from(tag).to_value(value))))
+}
+
+fn set_at(tags: &Tags, time_ms: i64, tag: andon_tag, value: TagValue<'_>) -> Result<(), Refused> {
+    let write = TagId::from(tag).to_value(value);
+    Ok(tags.update_at(Wall::from_millis(time_ms), tag.equipment.into(), &[write])?)
+}
+
+/// The writes of an update.
+///
 /// # Safety
 ///
-/// As [`find`]; and `writes` are `count` that can be read.
-#[inline]
-unsafe fn update(
-    tags: *const andon_tags,
-    at: Option<i64>,
-    equipment: andon_equipment,
+/// `writes` are `count` that can be read.
+#[inline(always)]
+unsafe fn several<'a>(
     writes: *const andon_tag_write,
     count: usize,
-) -> andon_status {
-    enter_real_time(|| {
-        // SAFETY: the caller's word.
-        let tags = match unsafe { find(tags) } {
-            Ok(tags) => &tags.tags,
-            Err(status) => return status,
-        };
-        if count > UPDATE_WRITES_MAX {
-            return ANDON_STATUS_TOO_MANY_WRITES;
-        }
-        if count > 0 && (writes.is_null() || !writes.is_aligned()) {
-            return ANDON_STATUS_NULL_ARGUMENT;
-        }
-        // Not initialised, since that would take longer than most updates.
-        let mut room = [const { MaybeUninit::<TagWrite<'_>>::uninit() }; UPDATE_WRITES_MAX];
-        for (at, place) in room.iter_mut().enumerate().take(count) {
-            // SAFETY: within what the caller says there is.
-            match unsafe { write_of(&*writes.add(at)) } {
-                Ok(write) => place.write(write),
-                Err(status) => return status,
-            };
-        }
-        // SAFETY: so many were written above, and a place may or may not hold a value without being another type.
-        let given: &[TagWrite<'_>] = unsafe { slice::from_raw_parts(room.as_ptr().cast(), count) };
-        of_tag_write(match at {
-            None => tags.update(equipment.into(), given),
-            Some(at) => tags.update_at(Wall::from_millis(at), equipment.into(), given),
-        })
-    })
+) -> Result<impl ExactSizeIterator<Item = Result<TagWrite<'a>, Refused>>, Refused> {
+    if count > UPDATE_WRITES_MAX {
+        return Err(Refused(ANDON_STATUS_TOO_MANY_WRITES));
+    }
+    if count > 0 && (writes.is_null() || !writes.is_aligned()) {
+        return Err(Refused(ANDON_STATUS_NULL_ARGUMENT));
+    }
+    // SAFETY: each is one of what the caller says can be read.
+    Ok((0..count).map(move |at| unsafe { write_of(&*writes.add(at)) }))
 }
 
 /// # Safety
 ///
 /// The member of its value is the one that its kind says, and what that points to can be read.
 #[inline]
-unsafe fn write_of(given: &andon_tag_write) -> Result<TagWrite<'_>, andon_status> {
+unsafe fn write_of(given: &andon_tag_write) -> Result<TagWrite<'_>, Refused> {
     // SAFETY: of plain numbers any bytes are a value; of a text, the caller's word.
     let value = unsafe {
         match given.kind {
@@ -339,9 +313,10 @@ unsafe fn write_of(given: &andon_tag_write) -> Result<TagWrite<'_>, andon_status
             ANDON_KIND_F64 => TagValue::F64(given.value.f64),
             ANDON_KIND_TEXT => TagValue::Text(text(given.value.text)?),
             ANDON_KIND_STATUS => {
-                return Ok(TagWrite::status(given.tag.equipment.into(), equipment_status(given.value.i64)?));
+                let status = equipment_status(given.value.i64)?;
+                return Ok(TagWrite::status(given.tag.equipment.into(), status));
             }
-            _ => return Err(ANDON_STATUS_BAD_ARGUMENT),
+            _ => return Err(Refused(ANDON_STATUS_BAD_ARGUMENT)),
         }
     };
     Ok(TagId::from(given.tag).to_value(value))
@@ -351,22 +326,22 @@ unsafe fn write_of(given: &andon_tag_write) -> Result<TagWrite<'_>, andon_status
 ///
 /// The text can be read.
 #[inline]
-unsafe fn text<'a>(given: andon_str) -> Result<&'a str, andon_status> {
+unsafe fn text<'a>(given: andon_str) -> Result<&'a str, Refused> {
     if given.length == 0 {
         return Ok("");
     }
     if given.data.is_null() {
-        return Err(ANDON_STATUS_NULL_ARGUMENT);
+        return Err(Refused(ANDON_STATUS_NULL_ARGUMENT));
     }
     if given.length > isize::MAX as usize {
-        return Err(ANDON_STATUS_BAD_ARGUMENT);
+        return Err(Refused(ANDON_STATUS_BAD_ARGUMENT));
     }
     // SAFETY: not null, of a length that can be, and the caller's word.
     let bytes = unsafe { slice::from_raw_parts(given.data.cast::<u8>(), given.length) };
-    std::str::from_utf8(bytes).map_err(|_| ANDON_STATUS_BAD_UTF8)
+    std::str::from_utf8(bytes).map_err(|_| Refused(ANDON_STATUS_BAD_UTF8))
 }
 
-fn equipment_status(given: i64) -> Result<Option<EquipmentStatus>, andon_status> {
+fn equipment_status(given: i64) -> Result<Option<EquipmentStatus>, Refused> {
     Ok(match i32::try_from(given) {
         Ok(ANDON_EQUIPMENT_BY_TAGS) => None,
         Ok(ANDON_EQUIPMENT_RUNNING) => Some(EquipmentStatus::Running),
@@ -374,7 +349,7 @@ fn equipment_status(given: i64) -> Result<Option<EquipmentStatus>, andon_status>
         Ok(ANDON_EQUIPMENT_STOPPED) => Some(EquipmentStatus::Stopped),
         Ok(ANDON_EQUIPMENT_ERROR) => Some(EquipmentStatus::Error),
         Ok(ANDON_EQUIPMENT_DISCONNECTED) => Some(EquipmentStatus::Disconnected),
-        _ => return Err(ANDON_STATUS_BAD_ARGUMENT),
+        _ => return Err(Refused(ANDON_STATUS_BAD_ARGUMENT)),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The host's code on our threads: a panic in it goes no further, be it in a call or in a drop.
 
 use std::{
+    any::Any,
     cell::Cell,
     fmt, mem,
     ops::{Deref, DerefMut},
@@ -17,16 +18,20 @@ thread_local! {
 pub(crate) struct Panicked;
 
 /// Runs code of the host. What it has left half done is for the caller to throw away.
-#[inline]
+#[inline(always)] // Control threads come by here for some nanoseconds of work, which a call by memory would double.
 pub(crate) fn call<R>(code: impl FnOnce() -> R) -> Result<R, Panicked> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        // Its drop is the host's code again. A client may be able to cause panics, so none is to leave anything behind, but for one that panics
-        // even then.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            mem::forget(again);
-        }
-        Panicked
-    })
+    catch_unwind(AssertUnwindSafe(code)).map_err(over)
+}
+
+/// Ends a panic.
+#[cold]
+fn over(payload: Box<dyn Any + Send>) -> Panicked {
+    // Its drop is the host's code again. A client may be able to cause panics, so none is to leave anything behind, but for one that panics
+    // even then.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(again);
+    }
+    Panicked
 }
 
 /// The panics of drops on this thread since this was last asked.
@@ -86,7 +91,7 @@ impl<T: ?Sized> fmt::Debug for Foreign<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{any::Any, panic::resume_unwind};
+    use std::panic::resume_unwind;
 
     /// Panics when it is dropped, and again when the panic's payload is.
     struct Bomb;

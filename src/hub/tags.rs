@@ -10,6 +10,7 @@ pub(crate) mod handle;
 mod record;
 pub(crate) mod scan;
 mod seen;
+mod slot;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;

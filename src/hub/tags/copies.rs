@@ -3,30 +3,33 @@
 //! They are two pairs. The reader says which pair it reads, and the writer writes in the other; within a pair the writer takes the copy
 //! that was not the newest. The whole argument stands in `docs/design.md`, "The tag table".
 
-use super::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
-    Watch, barrier, barrier_behind_exchange,
+#![allow(unsafe_code)]
+
+use super::{
+    atomic::{
+        AtomicU32,
+        Ordering::{Acquire, Relaxed, Release},
+        barrier, barrier_behind_exchange,
+    },
+    slot::{LINE_WORDS, Slot},
 };
 use crossbeam_utils::CachePadded;
 use std::array;
 
-/// Words in a line. A model has few, or it would never end.
-const LINE_WORDS: usize = if cfg!(loom) { 2 } else { 16 };
 const COPIES: usize = 4;
-
-/// Words that share a cache line with no one else's.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Line([AtomicU32; LINE_WORDS]);
-
-/// Groups of words that are copied one by one: of more, whole lines are. One word by itself costs several times as much as one of a line.
-const GROUPS_ONE_BY_ONE: u32 = 6;
 
 /// In [`Hot::turn`]: a writer has claimed the words. No turn has this bit.
 const HELD: u32 = 1 << 31;
 /// Turns are numbered in the bits between that one and those of the copies. The number wraps.
 const NUMBER_SHIFT: u32 = 3;
+
+/// Of the bits that stand for lines.
+const LAST_BIT: u32 = u32::BITS - 1;
+
+/// The bit of the line that this word is in.
+fn bit_of(at: usize) -> u32 {
+    1 << (at / LINE_WORDS).min(LAST_BIT as usize)
+}
 
 /// What moves at every write, on a line of its own.
 #[derive(Debug)]
@@ -37,7 +40,8 @@ struct Hot {
     told: AtomicU32,
     /// Told to the writers: the pair that the reader reads, or has read last.
     reading: AtomicU32,
-    /// The rest belongs to whoever holds the claim. In each copy, the groups of words that may be other than in the newest of all, but for those of `away`.
+    /// The rest belongs to whoever holds the claim. In each copy, the lines that may be other than in the newest of all, but for those of `away`: a bit for each, and the last one for all
+    /// from there on.
     behind: [AtomicU32; COPIES],
     /// What was changed since the pair that was not written last has been: to be added to what its copies are behind.
     away: AtomicU32,
@@ -64,12 +68,9 @@ pub(super) struct Tally {
 pub(super) struct Copies {
     hot: CachePadded<Hot>,
     faults: Faults,
-    /// The copies, one after the other, each in whole lines.
-    lines: Box<[Line]>,
-    lines_each: usize,
-    /// How many words make a group, as a power of two: there are 32 groups at most.
-    group_shift: u32,
-    watches: [Watch; COPIES],
+    copies: [Slot; COPIES],
+    /// 1 while the words are taken: nothing but that keeps a second reader from coming in between.
+    taken: AtomicU32,
 }
 
 /// Which write the reader has seen last. There is one for each [`Copies`], and one reader has it.
@@ -113,7 +114,6 @@ impl Copies {
     /// Copies of `words` zeros.
     pub(super) fn new(words: usize) -> Self {
         let zero = || AtomicU32::new(0);
-        let line = || Line(array::from_fn(|_| zero()));
         let hot = Hot {
             turn: zero(),
             told: zero(),
@@ -121,34 +121,23 @@ impl Copies {
             behind: array::from_fn(|_| zero()),
             away: zero(),
         };
-        let lines_each = words.div_ceil(LINE_WORDS);
+        let lines = words.div_ceil(LINE_WORDS);
         Self {
             hot: CachePadded::new(hot),
             faults: Faults::default(),
-            lines: (0..COPIES * lines_each).map(|_| line()).collect(),
-            lines_each,
-            group_shift: words.div_ceil(32).next_power_of_two().trailing_zeros(),
-            watches: Default::default(),
+            copies: array::from_fn(|_| Slot::new(lines)),
+            taken: zero(),
         }
     }
 
     /// Bytes that the copies of `words` words take.
     pub(super) const fn bytes_for(words: usize) -> usize {
-        COPIES * words.div_ceil(LINE_WORDS) * size_of::<Line>()
+        COPIES * words.div_ceil(LINE_WORDS) * LINE_WORDS * size_of::<u32>()
     }
 
     /// Words of a copy, those that fill its last line included.
     pub(super) fn words(&self) -> usize {
-        self.lines_each * LINE_WORDS
-    }
-
-    fn copy(&self, copy: usize) -> &[Line] {
-        let from = copy * self.lines_each;
-        self.lines.get(from..from + self.lines_each).unwrap_or_default()
-    }
-
-    fn watch(&self, copy: usize) -> Option<&Watch> {
-        self.watches.get(copy)
+        self.copies[0].words()
     }
 
     /// Claims the words, and brings the copy to be filled up to what was published last. `None`, and counted, while another has them.
@@ -171,12 +160,21 @@ impl Copies {
         }
         let index = turn.newest(pair) ^ 1;
         let back = copy_of(pair, index);
-        self.watch(turn.last()).inspect(|copy| copy.reads());
-        self.watch(back).inspect(|copy| copy.writes());
-        let claim = Claim { copies: self, turn, next: turn, pair, index, copy: self.copy(back), changed: 0 };
+        let mut claim = Claim {
+            copies: self,
+            turn,
+            next: turn,
+            pair,
+            index,
+            last: &self.copies[turn.last()],
+            back: &self.copies[back],
+            changed: 0,
+        };
+        claim.last.watch().reads();
+        claim.back.watch().writes();
         let behind = hot.behind[back].load(Relaxed);
         if behind != 0 {
-            self.catch_up(behind, self.copy(turn.last()), claim.copy);
+            claim.catch_up(behind);
         }
         Some(claim)
     }
@@ -192,32 +190,16 @@ impl Copies {
         hot.away.store(0, Relaxed);
     }
 
-    /// Copies these groups of words.
-    #[inline]
-    fn catch_up(&self, mut groups: u32, from: &[Line], to: &[Line]) {
-        if groups.count_ones() > GROUPS_ONE_BY_ONE {
-            for (from, to) in from.iter().zip(to).flat_map(|(from, to)| from.0.iter().zip(&to.0)) {
-                to.store(from.load(Relaxed), Relaxed);
-            }
-            return;
-        }
-        while groups != 0 {
-            let group = groups.trailing_zeros() as usize;
-            groups &= groups - 1;
-            for at in group << self.group_shift..(group + 1) << self.group_shift {
-                if let (Some(from), Some(to)) = (word(from, at), word(to, at)) {
-                    to.store(from.load(Relaxed), Relaxed);
-                }
-            }
-        }
-    }
-
     /// Takes the newest words if there were any published since the last time, and hands them on in order.
-    pub(super) fn take(&self, front: &mut Front, mut each: impl FnMut(u32)) -> bool {
+    pub(super) fn take(&self, front: &mut Front, each: impl FnOnce(&[u32])) -> bool {
         let hot = &*self.hot;
         // Acquire: what that write and those before it have published is seen below.
         let seen = Turn(hot.told.load(Acquire));
         if seen == front.0 {
+            return false;
+        }
+        // Acquire: pairs with the release below.
+        if self.taken.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
             return false;
         }
         // Release: we have read what we wanted of the other pair.
@@ -227,15 +209,14 @@ impl Copies {
         barrier();
         // Acquire: the copy is written.
         let now = Turn(hot.told.load(Acquire));
-        let copy = copy_of(seen.pair(), now.newest(seen.pair()));
+        let copy = &self.copies[copy_of(seen.pair(), now.newest(seen.pair()))];
         // Writes that went to the other pair meanwhile are for the next time.
         front.0 = if now.pair() == seen.pair() { now } else { seen };
-        for line in self.copy(copy) {
-            for word in &line.0 {
-                each(word.load(Relaxed));
-            }
-        }
-        self.watch(copy).inspect(|copy| copy.reads());
+        // SAFETY: writers go to the other pair or to the other copy of this one, until the next word to them; and what this one had written is acquired.
+        each(unsafe { copy.read() });
+        copy.watch().reads();
+        // Release: another reader's words to the writers come behind our reading.
+        self.taken.store(0, Release);
         true
     }
 
@@ -248,10 +229,6 @@ impl Copies {
     }
 }
 
-fn word(copy: &[Line], at: usize) -> Option<&AtomicU32> {
-    copy.get(at / LINE_WORDS)?.0.get(at % LINE_WORDS)
-}
-
 /// The words in a writer's hands. Dropped, it leaves what was published as it was.
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
@@ -261,24 +238,69 @@ pub(super) struct Claim<'a> {
     next: Turn,
     pair: u32,
     index: u32,
-    copy: &'a [Line],
-    /// Groups of words that were changed.
+    /// What was published last, and the copy to be filled.
+    last: &'a Slot,
+    back: &'a Slot,
+    /// Lines that were changed, a bit for each.
     changed: u32,
 }
 
 impl Claim<'_> {
-    /// The word at `at`; zero beyond the last.
-    pub(super) fn load(&self, at: usize) -> u32 {
-        word(self.copy, at).map_or(0, |word| word.load(Relaxed))
+    /// The words to be filled.
+    #[inline]
+    fn words(&mut self) -> &mut [u32] {
+        // SAFETY: the claim is the only writer, and the reader reads the other pair or the other copy of this one; what was done with this copy before is
+        // acquired with the claim, and with what the reader reads.
+        unsafe { self.back.write() }
     }
 
-    /// Changes a word. Nothing happens beyond the last.
+    /// The words that were published last.
     #[inline]
-    pub(super) fn store(&mut self, at: usize, value: u32) {
-        // What is so already costs the writes to come nothing.
-        if let Some(word) = word(self.copy, at).filter(|word| word.load(Relaxed) != value) {
-            self.changed |= 1 << (at >> self.copies.group_shift & 31);
-            word.store(value, Relaxed);
+    fn last(&self) -> &[u32] {
+        // SAFETY: only writers write, in the copies that were not published last, and the claim is the only one; what the writers before it wrote is acquired.
+        unsafe { self.last.read() }
+    }
+
+    /// Brings these lines up to date.
+    #[inline]
+    fn catch_up(&mut self, mut lines: u32) {
+        // Of a life of its own, beside that of what is written.
+        let last = self.last;
+        // SAFETY: as in `last`.
+        let from = unsafe { last.read() }.as_chunks::<LINE_WORDS>().0;
+        let to = self.words().as_chunks_mut::<LINE_WORDS>().0;
+        if lines >> LAST_BIT != 0 {
+            copy_rest(from, to);
+            lines ^= 1 << LAST_BIT;
+        }
+        while lines != 0 {
+            let at = lines.trailing_zeros() as usize;
+            lines &= lines - 1;
+            if let (Some(from), Some(to)) = (from.get(at), to.get_mut(at)) {
+                *to = *from;
+            }
+        }
+    }
+
+    /// The word at `at` that was published last; zero beyond the last word.
+    #[inline]
+    pub(super) fn load(&self, at: usize) -> u32 {
+        self.last().get(at).map_or(0, |word| *word)
+    }
+
+    /// Changes the words from `at` on. Nothing happens beyond the last word.
+    #[inline(always)] // Passed by memory, the values would be loaded before they are there.
+    pub(super) fn store<const WORDS: usize>(&mut self, at: usize, values: [u32; WORDS]) {
+        let lines = bit_of(at) | bit_of(at + WORDS - 1);
+        // A line that stays as it is costs the writes to come nothing. It is compared with what was published, since what was just brought up to date is on its way
+        // to memory, where a load of another width waits for it.
+        let was: Option<&[u32; WORDS]> = self.last().get(at..).and_then(|words| words.first_chunk());
+        if self.changed & lines == 0 && was == Some(&values) {
+            return;
+        }
+        if let Some(room) = self.words().get_mut(at..).and_then(|words| words.first_chunk_mut()) {
+            *room = values;
+            self.changed |= lines;
         }
     }
 
@@ -315,6 +337,12 @@ impl Drop for Claim<'_> {
         // Release: the next writer sees what we have stored. Pairs with the exchange in `Copies::claim`.
         hot.turn.store(self.next.0, Release);
     }
+}
+
+/// Copies the lines that share the last bit. Few equipment has so many.
+#[cold]
+fn copy_rest(from: &[[u32; LINE_WORDS]], to: &mut [[u32; LINE_WORDS]]) {
+    from.iter().zip(to).skip(LAST_BIT as usize).for_each(|(from, to)| *to = *from);
 }
 
 /// Counts under the claim, where no one else does.

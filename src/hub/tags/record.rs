@@ -143,12 +143,13 @@ impl Record {
     }
 
     /// One write of the host: all of `writes`, or nothing.
-    pub(super) fn write(
+    #[inline(always)]
+    pub(super) fn write<'a, E: From<TagWriteError>>(
         &self,
         equipment: EquipmentId,
         at: Option<Wall>,
-        writes: &[TagWrite<'_>],
-    ) -> Result<(), TagWriteError> {
+        writes: impl ExactSizeIterator<Item = Result<TagWrite<'a>, E>>,
+    ) -> Result<(), E> {
         let mut claim = self.copies.claim().ok_or(TagWriteError::Busy)?;
         let filled = self.fill(&mut claim, equipment, at, writes);
         match filled {
@@ -158,22 +159,24 @@ impl Record {
         filled
     }
 
-    fn fill(
+    #[inline(always)]
+    fn fill<'a, E: From<TagWriteError>>(
         &self,
         claim: &mut Claim<'_>,
         equipment: EquipmentId,
         at: Option<Wall>,
-        writes: &[TagWrite<'_>],
-    ) -> Result<(), TagWriteError> {
+        writes: impl ExactSizeIterator<Item = Result<TagWrite<'a>, E>>,
+    ) -> Result<(), E> {
         if writes.len() > UPDATE_WRITES_MAX {
-            return Err(TagWriteError::TooManyWrites { given: writes.len() });
+            return Err(TagWriteError::TooManyWrites { given: writes.len() }.into());
         }
         store_wide(claim, TIME, at.map(|at| at.as_millis() as u64));
         let mut flags = claim.load(FLAGS);
         let mut set = |bits: u32, on: bool| flags = if on { flags | bits } else { flags & !bits };
         for write in writes {
+            let write = write?;
             if write.equipment != equipment {
-                return Err(TagWriteError::OtherEquipment);
+                return Err(TagWriteError::OtherEquipment.into());
             }
             match write.change {
                 Change::Status(status) => {
@@ -185,22 +188,24 @@ impl Record {
                         return Err(TagWriteError::WrongKind {
                             expected: TagKind::Bool,
                             given: value.kind(),
-                        });
+                        }
+                        .into());
                     };
                     match index {
                         STATUS_TAG => set(STATUS_ON, on),
                         ERROR_TAG => set(ERROR_ON, on),
                         CONNECTION => set(UNCONNECTED, !on),
-                        FIRST_OWN.. => return Err(TagWriteError::UnknownTag),
+                        FIRST_OWN.. => return Err(TagWriteError::UnknownTag.into()),
                     }
                 }
                 Change::Tag(index, value) => self.fill_own(claim, usize::from(index - FIRST_OWN), value)?,
             }
         }
-        claim.store(FLAGS, flags);
+        claim.store(FLAGS, [flags]);
         Ok(())
     }
 
+    #[inline(always)]
     fn fill_own(&self, claim: &mut Claim<'_>, own: usize, value: TagValue<'_>) -> Result<(), TagWriteError> {
         let tag = self.tags.get(own).and_then(OnceLock::get).ok_or(TagWriteError::UnknownTag)?;
         if value.kind() != tag.kind {

@@ -86,14 +86,14 @@ impl Seen {
 
     /// Copies what was written since the last time, and says whether it is other than before.
     fn take(&mut self) -> Option<bool> {
-        let mut words = self.bytes.as_chunks_mut::<4>().0.iter_mut().enumerate();
+        let seen = self.bytes.as_chunks_mut::<4>().0;
         let mut changed = false;
-        let taken = self.record.copies.take(&mut self.front, |new| {
-            if let Some((at, word)) = words.next() {
-                let new = new.to_le_bytes();
+        let taken = self.record.copies.take(&mut self.front, |words| {
+            for (at, (seen, word)) in seen.iter_mut().zip(words).enumerate() {
+                let new = word.to_le_bytes();
                 // When something was written is not what was written.
-                changed |= *word != new && !(TIME..HEAD_WORDS).contains(&at);
-                *word = new;
+                changed |= *seen != new && !(TIME..HEAD_WORDS).contains(&at);
+                *seen = new;
             }
         });
         taken.then_some(changed)

@@ -4,6 +4,7 @@
 mod models;
 
 use super::{
+    copies::{Copies, Front},
     counts::TagCounts,
     equipment::{Equipment, EquipmentStatus, Stale},
     error::{TagDeclareError, TagWriteError},
@@ -554,4 +555,25 @@ fn agrees_with_a_naive_model() {
             }
         }
     }
+}
+
+/// The words are plain memory: who reads them without the other's knowledge would meet the writer.
+#[test]
+fn a_second_reader_is_turned_away_while_the_first_reads() {
+    let copies = Copies::new(4);
+    let write = |value| {
+        let mut claim = copies.claim().unwrap();
+        claim.store(1, [value]);
+        claim.publish();
+    };
+    write(7);
+    let mut within = None;
+    assert!(copies.take(&mut Front::default(), |words| {
+        within = Some(copies.take(&mut Front::default(), |_| unreachable!("it is being read")));
+        // As often as it takes to come back to any copy that nobody is known to read.
+        (8..16).for_each(write);
+        assert_eq!(words[1], 7);
+    }));
+    assert_eq!(within, Some(false));
+    assert!(copies.take(&mut Front::default(), |words| assert_eq!(words[1], 15)));
 }

@@ -106,9 +106,10 @@ pub(super) enum Stored {
 
 impl TagValue<'_> {
     /// Stores the value at word `at`, where a tag of its kind lies.
+    #[inline(always)]
     pub(super) fn store(&self, claim: &mut Claim<'_>, at: usize) -> Stored {
         match *self {
-            Self::Bool(value) => claim.store(at, 1 + u32::from(value)),
+            Self::Bool(value) => claim.store(at, [1 + u32::from(value)]),
             Self::I64(value) => store_wide(claim, at, Some(value as u64)),
             Self::F64(value) if value.is_finite() => store_wide(claim, at, Some(value.to_bits())),
             Self::F64(_) => {
@@ -123,9 +124,11 @@ impl TagValue<'_> {
                 };
                 room.copy_from_slice(text.as_bytes());
                 bytes[0] = 1 + text.len() as u8; // at most 1 + TAG_TEXT_BYTES_MAX
-                for (word, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
-                    claim.store(at + word, u32::from_le_bytes(*bytes));
+                let mut words = [0; TEXT_WORDS];
+                for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                    *word = u32::from_le_bytes(*bytes);
                 }
+                claim.store(at, words);
             }
         }
         Stored::Yes
@@ -150,11 +153,11 @@ impl TagValue<'_> {
 }
 
 /// 64 bits behind a word that says whether there are any; those of none are as they were.
+#[inline]
 pub(super) fn store_wide(claim: &mut Claim<'_>, at: usize, bits: Option<u64>) {
-    claim.store(at, u32::from(bits.is_some()));
-    if let Some(value) = bits {
-        claim.store(at + 1, value as u32);
-        claim.store(at + 2, (value >> 32) as u32);
+    match bits {
+        Some(bits) => claim.store(at, [1, bits as u32, (bits >> 32) as u32]),
+        None => claim.store(at, [0]),
     }
 }
 

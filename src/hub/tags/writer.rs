@@ -108,18 +108,28 @@ impl Tags {
         self.write(equipment, None, &[])
     }
 
-    #[inline]
     fn write(
         &self,
         equipment: EquipmentId,
         at: Option<Wall>,
         writes: &[TagWrite<'_>],
     ) -> Result<(), TagWriteError> {
+        self.write_each(equipment, at, writes.iter().map(|write| Ok(*write)))
+    }
+
+    /// As [`update_at`](Self::update_at), of writes that are made while they are written; the first that fails ends it, and nothing is written.
+    #[inline(always)] // A caller that knows the kind of what it writes pays for no other.
+    pub(crate) fn write_each<'a, E: From<TagWriteError>>(
+        &self,
+        equipment: EquipmentId,
+        at: Option<Wall>,
+        writes: impl ExactSizeIterator<Item = Result<TagWrite<'a>, E>>,
+    ) -> Result<(), E> {
         match self.table.record(equipment) {
             Some(record) => record.write(equipment, at, writes),
             None => {
                 self.table.strays.fetch_add(1, Relaxed);
-                Err(TagWriteError::UnknownEquipment)
+                Err(TagWriteError::UnknownEquipment.into())
             }
         }
     }

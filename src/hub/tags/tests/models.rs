@@ -13,7 +13,7 @@ fn write(copies: &Copies) -> Option<u32> {
     let number = claim.load(0) + 1;
     for at in 0..WORDS {
         assert_eq!(claim.load(at), number - 1, "a writer goes on from the newest whole words");
-        claim.store(at, number);
+        claim.store(at, [number]);
     }
     claim.publish();
     Some(number)
@@ -22,7 +22,7 @@ fn write(copies: &Copies) -> Option<u32> {
 /// What a reader takes: the number of a write, after checking that all words are of it.
 fn take(copies: &Copies, front: &mut Front) -> Option<u32> {
     let mut words = Vec::new();
-    copies.take(front, |word| words.push(word)).then(|| {
+    copies.take(front, |taken| words.extend_from_slice(taken)).then(|| {
         assert_eq!(words.len(), WORDS);
         assert!(words.iter().all(|word| *word == words[0]), "torn: {words:?}");
         words[0]
@@ -84,7 +84,7 @@ fn a_write_given_up_beside_the_reader() {
             let copies = Arc::clone(&copies);
             thread::spawn(move || {
                 write(&copies).unwrap();
-                copies.claim().unwrap().store(1, 77);
+                copies.claim().unwrap().store(1, [77]);
                 write(&copies).unwrap();
             })
         };
@@ -92,5 +92,25 @@ fn a_write_given_up_beside_the_reader() {
         let first = take(&copies, &mut front).unwrap_or(0);
         writer.join().unwrap();
         assert_eq!(take(&copies, &mut front).unwrap_or(first), 2);
+    });
+}
+
+/// There is one, and nothing breaks if there were two.
+#[test]
+fn two_readers() {
+    loom::model(|| {
+        let copies = Arc::new(Copies::new(WORDS));
+        let reader = {
+            let copies = Arc::clone(&copies);
+            thread::spawn(move || take(&copies, &mut Front::default()))
+        };
+        let writer = {
+            let copies = Arc::clone(&copies);
+            thread::spawn(move || (1..=2).for_each(|number| assert_eq!(write(&copies), Some(number))))
+        };
+        take(&copies, &mut Front::default());
+        reader.join().unwrap();
+        writer.join().unwrap();
+        assert_eq!(take(&copies, &mut Front::default()), Some(2));
     });
 }
