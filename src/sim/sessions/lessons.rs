@@ -1,7 +1,10 @@
 //! A naive model of guided sessions, after the requirements: it is told what the contract is told, works out what must come of it, and compares.
 
+mod asked;
+mod kept;
+mod said;
+
 use super::{
-    flat::{number, string},
     tables::Tables,
     truth::Truth,
     witness::{Call, Said},
@@ -11,15 +14,14 @@ use crate::{
         store::{
             guided::{
                 GuidedRecord, GuidedRole, GuidedSessionRow, GuidedStatus, ParticipantRow, ParticipantStatus,
-                StepAction, StepControl, Subtask,
+                Subtask,
             },
             record::RecordBody,
         },
-        told::{EventBody, guided::GuidedEvent},
+        told::guided::GuidedEvent,
     },
     ground::{
         id::{ConnId, RecordTicket, TopicId},
-        limits::GUIDED_REPLIES_MAX,
         time::Wall,
     },
 };
@@ -155,8 +157,6 @@ impl Lessons {
         Ok(())
     }
 
-    // ---- beginnings ----------------------------------------------------------------------------------
-
     fn begin(&mut self, wall: Wall, tables: &Tables) {
         self.lessons.clear();
         let saved = tables.lessons.values().filter(|_| self.has_store).cloned();
@@ -216,8 +216,6 @@ impl Lessons {
         }
     }
 
-    // ---- what is said to the contract ----------------------------------------------------------------
-
     fn opened(
         &mut self,
         conn: ConnId,
@@ -273,217 +271,6 @@ impl Lessons {
 
     fn person(&mut self, code: &str, user: i64) -> Option<&mut Person> {
         self.lessons.get_mut(code)?.people.get_mut(&user)
-    }
-
-    fn message(&mut self, conn: ConnId, text: &str, wall: Wall, said: &[Said]) -> Check {
-        let (code, user) = self.peers.get(&conn).cloned().ok_or_else(|| format!("{conn} is not open"))?;
-        let person = self.person(&code, user).ok_or("nobody speaks")?;
-        // The bound for all together is for more people than there are here.
-        if person.line.len() >= GUIDED_REPLIES_MAX {
-            return Ok(());
-        }
-        person.row.last_active_at = wall;
-        match self.answer(&code, user, text, wall, said) {
-            Some(What::Said(text)) if text.is_empty() => {}
-            answer => {
-                let what = answer.unwrap_or_else(|| What::Said(ERROR.into()));
-                let person = self.person(&code, user).ok_or("nobody speaks")?;
-                person.line.push_back(Owed { to: conn, what });
-            }
-        }
-        self.settle(&code, user);
-        Ok(())
-    }
-
-    /// What a request is answered with; nothing is the empty text; `None`: an error.
-    fn answer(&mut self, code: &str, user: i64, text: &str, wall: Wall, said: &[Said]) -> Option<What> {
-        let kind = string(text, "type").filter(|_| text.starts_with('{'))?;
-        let subtask = number(text, "subtask_id").and_then(|id| id.parse::<i64>().ok());
-        let lesson = self.lessons.get_mut(code)?;
-        let over = lesson.row.status == GuidedStatus::Ended;
-        let unknown = |id: i64| lesson.steps.iter().all(|step| step.id != id);
-        let is_unknown = subtask.is_some_and(unknown);
-        let person = lesson.people.get_mut(&user)?;
-        let row = &person.row;
-        let (name, role) = (Arc::clone(&row.user_name), row.role);
-        let silence = Some(What::Said(String::new()));
-        let id_or_null = subtask.map_or("null".to_owned(), |id| id.to_string());
-        match (kind, role) {
-            ("join", _) => {
-                person.becomes(ParticipantStatus::Active);
-                let text = format!(
-                    r#"{{"type":"join_confirmed","session_code":"{code}","user_id":{user},"message":"세션에 참가했습니다"}}"#
-                );
-                Some(What::Said(text))
-            }
-            ("heartbeat", _) => {
-                let timestamp = number(text, "timestamp")?;
-                Some(What::Said(format!(r#"{{"type":"heartbeat_ack","timestamp":{timestamp}}}"#)))
-            }
-            _ if over && kind != "end_session" => None,
-            ("step_complete", GuidedRole::Student) => {
-                let id = subtask.filter(|_| !is_unknown)?;
-                let tickets = said.iter().filter_map(|said| match said {
-                    Said::Record { ticket, awaited: true, .. } => Some(*ticket),
-                    _ => None,
-                });
-                let last = lesson.steps.last().is_some_and(|step| step.id == id);
-                Some(What::Step { id, last, tickets: tickets.collect(), refused: false })
-            }
-            ("progress_update", GuidedRole::Student) if !is_unknown => {
-                let status = string(text, "status").unwrap_or("completed");
-                let text = progress(user, &name, &id_or_null, status);
-                self.due.publishes.push((code.into(), GuidedRole::Instructor, text));
-                let (code, status) = (code.into(), status.into());
-                self.due.events.push(GuidedEvent::Progress {
-                    code,
-                    user_id: user,
-                    subtask_id: subtask,
-                    status,
-                });
-                silence
-            }
-            ("request_help" | "help_request", GuidedRole::Student) if !is_unknown => {
-                let message = string(text, "message").unwrap_or_default();
-                let text = format!(
-                    r#"{{"type":"help_requested","user_id":{user},"user_name":"{name}","subtask_id":{id_or_null},"message":"{message}"}}"#
-                );
-                self.due.publishes.push((code.into(), GuidedRole::Instructor, text));
-                let log = GuidedRecord::HelpRequest {
-                    code: code.into(),
-                    user_id: user,
-                    subtask_id: subtask,
-                    message: message.into(),
-                };
-                self.due.logs.push((wall, log));
-                let (code, message) = (code.into(), message.into());
-                self.due.events.push(GuidedEvent::HelpRequested {
-                    code,
-                    user_id: user,
-                    subtask_id: subtask,
-                    message,
-                });
-                silence
-            }
-            (_, GuidedRole::Instructor) => {
-                if !lesson.instructors.is_empty() && !lesson.instructors.contains(&user) {
-                    return None;
-                }
-                let action = match kind {
-                    "next_step" => StepAction::StartStep,
-                    "pause_session" => StepAction::Pause,
-                    "resume_session" => StepAction::Resume,
-                    "end_session" => StepAction::EndStep,
-                    _ => return None,
-                };
-                let message = string(text, "message").unwrap_or_default();
-                let subtask = subtask.filter(|_| action == StepAction::StartStep);
-                self.control(code, Some(user), name, action, subtask, message, wall).then_some(())?;
-                silence
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether it is done.
-    #[allow(clippy::too_many_arguments, reason = "who does what, when, in what words")]
-    fn control(
-        &mut self,
-        code: &str,
-        user: Option<i64>,
-        name: Arc<str>,
-        action: StepAction,
-        subtask: Option<i64>,
-        message: &str,
-        wall: Wall,
-    ) -> bool {
-        let Some(lesson) = self.lessons.get_mut(code) else { return false };
-        if lesson.row.status == GuidedStatus::Ended && action != StepAction::EndStep {
-            return false;
-        }
-        let changed = |status, text| {
-            format!(r#"{{"type":"session_status_changed","status":"{status}","message":"{text}"}}"#)
-        };
-        let text = match action {
-            StepAction::StartStep => {
-                let Some(id) = subtask.filter(|id| lesson.steps.iter().any(|step| step.id == *id)) else {
-                    return false;
-                };
-                lesson.row.current_subtask = Some(id);
-                format!(
-                    r#"{{"type":"step_changed","subtask":{{"id":{id},"title":"Step {id}","order_index":{id},"target_action":"CLICK","guide_text":"Please do {id}","voice_guide_text":null}}}}"#
-                )
-            }
-            StepAction::Pause => {
-                lesson.row.status = GuidedStatus::Paused;
-                changed("PAUSED", "세션이 일시정지되었습니다")
-            }
-            StepAction::Resume => {
-                lesson.row.status = GuidedStatus::InProgress;
-                changed("IN_PROGRESS", "세션이 재개되었습니다")
-            }
-            StepAction::EndStep => {
-                lesson.row.status = GuidedStatus::Ended;
-                lesson.row.ended_at.get_or_insert(wall);
-                changed("ENDED", "세션이 종료되었습니다")
-            }
-        };
-        self.due.say_to_all(code, text);
-        let act = StepControl {
-            code: code.into(),
-            subtask_id: subtask,
-            instructor_id: user,
-            instructor_name: name,
-            action,
-            message: message.into(),
-        };
-        self.due.logs.push((wall, GuidedRecord::StepControl(Box::new(act.clone()))));
-        self.due.events.push(GuidedEvent::Controlled(Arc::new(act)));
-        true
-    }
-
-    fn command(&mut self, words: &str, wall: Wall) {
-        let words: Vec<_> = words.split(' ').collect();
-        let host = "host".into();
-        match words[..] {
-            ["starts", code, id] => {
-                self.control(code, None, host, StepAction::StartStep, id.parse().ok(), "", wall);
-            }
-            ["pauses", code] => drop(self.control(code, None, host, StepAction::Pause, None, "", wall)),
-            ["resumes", code] => drop(self.control(code, None, host, StepAction::Resume, None, "", wall)),
-            ["closes", code] => drop(self.control(code, None, host, StepAction::EndStep, None, "", wall)),
-            ["creates", code, steps] => {
-                let steps = (1..=steps.parse().unwrap_or_default()).map(step).collect();
-                self.create(code, steps, wall);
-            }
-            _ => {}
-        }
-    }
-
-    fn create(&mut self, code: &str, steps: Arc<[Subtask]>, wall: Wall) {
-        let Some(lesson) = self.lessons.get_mut(code) else {
-            let lesson = Lesson {
-                row: fresh(code, wall),
-                steps,
-                instructors: Vec::new(),
-                people: BTreeMap::new(),
-                topics: [None; 2],
-            };
-            self.lessons.insert(code.to_owned(), lesson);
-            return;
-        };
-        (lesson.steps, lesson.instructors) = (steps, Vec::new());
-        if lesson.row.status == GuidedStatus::Ended {
-            lesson.row = fresh(code, wall);
-            lesson.people.retain(|_, person| !person.conns.is_empty() || !person.line.is_empty());
-            for person in lesson.people.values_mut() {
-                (person.row.current_subtask, person.row.last_active_at) = (None, wall);
-                person.row.status = match person.conns.is_empty() {
-                    true => ParticipantStatus::Disconnected,
-                    false => ParticipantStatus::Waiting,
-                };
-            }
-        }
     }
 
     fn recorded(&mut self, ticket: RecordTicket, committed: bool) {
@@ -545,237 +332,6 @@ impl Lessons {
             self.due.sends.push((to, text));
         }
     }
-
-    // ---- what the contract says ----------------------------------------------------------------------
-
-    fn check_said(&mut self, said: &[Said]) -> Check {
-        let (mut sends, mut publishes, mut events) = (Vec::new(), Vec::new(), Vec::new());
-        for one in said {
-            match one {
-                Said::Send(to, text) => {
-                    let is_error = string(text, "type") == Some(ERROR);
-                    sends.push((*to, if is_error { ERROR.to_owned() } else { text.clone() }));
-                }
-                Said::Publish(topic, text) => publishes.push((*topic, text.clone())),
-                Said::Event(EventBody::Guided(event)) => events.push(GuidedEvent::clone(event)),
-                Said::Subscribe(conn, topic) => {
-                    let (code, user) = &self.peers[conn];
-                    let (code, role) = (code.clone(), self.lessons[code].people[user].row.role);
-                    self.bind(&code, role, *topic)?;
-                }
-                Said::Close(conn) => return Err(format!("{conn} is closed")),
-                Said::Event(_) | Said::Record { .. } => {}
-            }
-        }
-        if sends != self.due.sends || events != self.due.events || publishes.len() != self.due.publishes.len()
-        {
-            return Err(format!("said is {sends:?} {publishes:?} {events:?}, and due was {:?}", self.due));
-        }
-        let due = self.due.publishes.clone();
-        for ((topic, text), (code, role, expected)) in publishes.into_iter().zip(due) {
-            if text != expected {
-                return Err(format!("published is {text}, not {expected}"));
-            }
-            self.bind(&code, role, topic)?;
-        }
-        Ok(())
-    }
-
-    /// A topic is that of a role in a session, and of no other.
-    fn bind(&mut self, code: &str, role: GuidedRole, topic: TopicId) -> Check {
-        let bound = self.lessons.iter().flat_map(|(code, lesson)| {
-            let roles = [GuidedRole::Student, GuidedRole::Instructor];
-            roles.into_iter().zip(lesson.topics).filter_map(move |(role, bound)| Some((code, role, bound?)))
-        });
-        for (of, of_role, bound) in bound {
-            if (bound == topic) != (of == code && of_role == role) {
-                return Err(format!(
-                    "{topic} is that of the {of_role}s of {of}, not of the {role}s of {code}"
-                ));
-            }
-        }
-        if let Some(lesson) = self.lessons.get_mut(code) {
-            lesson.topics[usize::from(role == GuidedRole::Instructor)] = Some(topic);
-        }
-        Ok(())
-    }
-
-    fn check_records(&mut self, said: &[Said], wall: Wall) -> Check {
-        let mut due = std::mem::take(&mut self.due.logs);
-        let fresh = due.clone();
-        for said in said {
-            let Said::Record { body: RecordBody::Guided(body), at, .. } = said else { continue };
-            match body {
-                GuidedRecord::Session(row) => {
-                    let known = self.lessons.get(&*row.code).map(|lesson| &lesson.row);
-                    if known != Some(&**row) {
-                        return Err(format!("recorded is {row:?}, and it is {known:?}"));
-                    }
-                }
-                GuidedRecord::Participant(row) => self.check_row(row)?,
-                GuidedRecord::StepControl(_) | GuidedRecord::HelpRequest { .. } => {
-                    let log = (at.unwrap_or(wall), body.clone());
-                    if let Some(at) = due.iter().position(|due| *due == log) {
-                        due.remove(at);
-                    } else if !self.logs.contains(&log) {
-                        return Err(format!("recorded is what never happened: {log:?}"));
-                    }
-                }
-                GuidedRecord::Subtasks { .. } | GuidedRecord::StepCompletion { .. } => {}
-            }
-        }
-        if !due.is_empty() && self.has_store {
-            return Err(format!("was not recorded: {due:?}"));
-        }
-        self.logs.extend(fresh);
-        Ok(())
-    }
-
-    /// A participant's row is as it is, or as a step that waits will make it.
-    fn check_row(&self, row: &ParticipantRow) -> Check {
-        let Some(person) = self.lessons.get(&*row.code).and_then(|lesson| lesson.people.get(&row.user_id))
-        else {
-            return Err(format!("recorded is {row:?}, and there is nobody"));
-        };
-        let good = match person.waiting().last().copied() {
-            None => person.row == *row,
-            Some(id) => row.current_subtask == Some(id),
-        };
-        if good { Ok(()) } else { Err(format!("recorded is {row:?}, and it is {person:?}")) }
-    }
-
-    /// A step that is confirmed is in the store, and the row that it led to.
-    fn check_confirmed(&mut self, tables: &Tables) -> Check {
-        for step in std::mem::take(&mut self.due.confirmed) {
-            *self.confirmed.entry(step.clone()).or_default() += 1;
-            if self.has_store {
-                self.check_kept(&step, tables)?;
-                let (code, user, id) = step;
-                let row = tables.people.get(&(code.clone(), user));
-                let person = &self.lessons[&code].people[&user];
-                let later = |known: i64| known == id || person.may_have_done(known);
-                if !row.and_then(|row| row.current_subtask).is_some_and(later) {
-                    return Err(format!("confirmed is step {id} of {user}, and the store has {row:?}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_kept(&self, step: &(String, i64, i64), tables: &Tables) -> Check {
-        let is_it = |record: &GuidedRecord| match record {
-            GuidedRecord::StepCompletion { code, user_id, subtask_id } => {
-                (&**code, *user_id, *subtask_id) == (&*step.0, step.1, step.2)
-            }
-            _ => false,
-        };
-        let kept = tables.logs.iter().filter(|(_, record)| is_it(record)).count();
-        let told = self.confirmed.get(step).copied().unwrap_or_default();
-        if kept < told {
-            return Err(format!("confirmed {told} times, and {kept} times in the store: {step:?}"));
-        }
-        Ok(())
-    }
-
-    // ---- at rest -------------------------------------------------------------------------------------
-
-    /// What the host's list must say: by session its row, and the rows of its people.
-    pub(super) fn check_listed(&self, listed: Vec<(GuidedSessionRow, Vec<ParticipantRow>)>) -> Check {
-        let rows = |lesson: &Lesson| lesson.people.values().map(|person| person.row.clone()).collect();
-        let mut due: Vec<_> =
-            self.lessons.values().map(|lesson| (lesson.row.clone(), rows(lesson))).collect();
-        let mut listed = listed;
-        if !self.has_store {
-            // Nobody has seen when the contract before, which has panicked, last wrote down who was heard when.
-            for row in due.iter_mut().chain(&mut listed).flat_map(|(_, rows): &mut (_, Vec<_>)| rows) {
-                row.last_active_at = Wall::from_millis(0);
-            }
-        }
-        if listed == due { Ok(()) } else { Err(format!("listed is {listed:?}, not {due:?}")) }
-    }
-
-    /// The engine is gone: what the store has is all there is.
-    pub(super) fn lost_power(&mut self, tables: &Tables) -> Check {
-        (self.stopping, self.cut_short, self.peers) = (false, false, BTreeMap::new());
-        if !self.has_store {
-            self.logs.clear();
-            return Ok(());
-        }
-        for step in self.confirmed.keys() {
-            self.check_kept(step, tables)?;
-        }
-        for (code, lesson) in &self.lessons {
-            for (user, person) in &lesson.people {
-                let Some(id) = person.row.current_subtask else { continue };
-                let row = tables.people.get(&(code.clone(), *user));
-                let kept = row.and_then(|row| row.current_subtask);
-                if kept != Some(id) && !kept.is_some_and(|kept| person.may_have_done(kept)) {
-                    return Err(format!("the store has {row:?} of {person:?}"));
-                }
-            }
-        }
-        self.logs.retain(|log| tables.logs.contains(log));
-        self.lost.retain(|log| tables.logs.contains(log));
-        Ok(())
-    }
-
-    /// Nothing is under way: is everything where it belongs?
-    pub(super) fn check_rest(&self, tables: &Tables) -> Check {
-        let rows_count = self.has_store && !self.cut_short;
-        for (code, lesson) in &self.lessons {
-            for (user, person) in &lesson.people {
-                if !person.line.is_empty() {
-                    return Err(format!("{user} was never answered: {person:?}"));
-                }
-                let is_there = self.peers.values().any(|peer| *peer == (code.clone(), *user));
-                let status = person.row.status;
-                if status != ParticipantStatus::Completed
-                    && is_there == (status == ParticipantStatus::Disconnected)
-                {
-                    return Err(format!("there: {is_there}, and it is {person:?}"));
-                }
-                let row = tables.people.get(&(code.clone(), *user));
-                if rows_count && row != Some(&person.row) && !tables.was_rejected(&person.row) {
-                    return Err(format!("the store has {row:?} of {person:?}"));
-                }
-            }
-            let row = tables.lessons.get(code);
-            if rows_count && row != Some(&lesson.row) && !tables.was_rejected(&lesson.row) {
-                return Err(format!("the store has {row:?} of {:?}", lesson.row));
-            }
-        }
-        if !self.has_store {
-            return Ok(());
-        }
-        for step in self.confirmed.keys() {
-            self.check_kept(step, tables)?;
-        }
-        if self.cut_short {
-            return Ok(());
-        }
-        for (log, times) in counted(&self.logs) {
-            let kept = tables.logs.iter().filter(|kept| *kept == log).count();
-            if kept < times && !tables.was_rejected(&log.1) && !self.lost.contains(log) {
-                return Err(format!("happened {times} times, and {kept} times in the store: {log:?}"));
-            }
-        }
-        for (log, times) in counted(&tables.logs) {
-            let happened = self.logs.iter().chain(&self.lost).filter(|known| *known == log).count();
-            if happened < times && !is_completion(&log.1) {
-                return Err(format!("happened {happened} times, and {times} times in the store: {log:?}"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Each log, and how often there is one like it.
-fn counted(logs: &[(Wall, GuidedRecord)]) -> impl Iterator<Item = (&(Wall, GuidedRecord), usize)> {
-    logs.iter().map(|log| (log, logs.iter().filter(|other| *other == log).count()))
-}
-
-fn is_completion(log: &GuidedRecord) -> bool {
-    matches!(log, GuidedRecord::StepCompletion { .. })
 }
 
 fn fresh(code: &str, wall: Wall) -> GuidedSessionRow {
