@@ -446,7 +446,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.mounts[mount.index()].awaited += usize::from(filed.awaited);
         let admitted = if self.store.is_some() { self.ledger.admit(weight) } else { Err(Refusal::NoStore) };
         let refusal = match admitted {
-            Ok(()) if self.ports.send_record(record) => {
+            Ok(()) if self.ports.send_record(record, weight) => {
                 self.ledger.sent(filed, weight, now);
                 return;
             }

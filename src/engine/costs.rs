@@ -89,8 +89,9 @@ impl Costs {
             per_command: size_of::<Command>() + 64,
             backlog: Outbound::backlog_max(limits),
             per_event: size_of::<Event>() + 64,
-            // In the queue and in the ledger; an outcome of its own, and as many words of a store that is down. Its texts are three allocations.
-            per_record: size_of::<Record>()
+            // In the queue, with its weight, and in the ledger; an outcome of its own, and as many words of a store that is down. Its texts are three
+            // allocations.
+            per_record: size_of::<(Record, usize)>()
                 + 3 * 16
                 + Self::GROWTH * Ledger::BYTES_PER_RECORD
                 + 2 * size_of::<(RecordTicket, Result<(), StoreError>)>()

@@ -230,7 +230,7 @@ mod tests {
             Ok(())
         }
         fn want_event_room(&mut self) {}
-        fn send_record(&mut self, _: Record) -> bool {
+        fn send_record(&mut self, _: Record, _: usize) -> bool {
             false
         }
     }

@@ -14,6 +14,7 @@ pub(crate) trait Ports {
     /// The engine waits for room in the outlet: the driver must call [`Engine::run`](super::Engine::run) when there is some.
     fn want_event_room(&mut self);
 
-    /// Hands a record to the store, which never has more of them than [`Limits`](crate::Limits) says. False when there is none any more.
-    fn send_record(&mut self, record: Record) -> bool;
+    /// Hands a record and its [weight](Record::weight_bytes) to the store, which never has more of them than [`Limits`](crate::Limits) says. False
+    /// when there is none any more.
+    fn send_record(&mut self, record: Record, weight_bytes: usize) -> bool;
 }

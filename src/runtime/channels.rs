@@ -112,7 +112,7 @@ impl Ports for Channels {
         }
     }
 
-    fn send_record(&mut self, record: Record) -> bool {
-        self.records.as_mut().is_some_and(|records| records.send(record))
+    fn send_record(&mut self, record: Record, weight_bytes: usize) -> bool {
+        self.records.as_mut().is_some_and(|records| records.send(record, weight_bytes))
     }
 }

@@ -32,13 +32,11 @@ pub(crate) enum Report {
 /// The loop's end. Dropping it ends the thread, once everything is judged.
 #[derive(Debug)]
 pub(crate) struct RecordSender {
-    tx: Sender<Record>,
+    tx: Sender<Weighed>,
     /// Ends the time in which the thread collects: it sleeps meanwhile, or each record would wake it.
     urge: Sender<()>,
     size: BatchSize,
-    /// Records that are queued or in a batch that is being collected, and their bytes.
-    waiting: Arc<AtomicUsize>,
-    waiting_bytes: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     reports: Receiver<Report>,
     /// Dropped when the server ends.
     serving: Option<Sender<()>>,
@@ -47,11 +45,10 @@ pub(crate) struct RecordSender {
 /// The thread's end.
 #[derive(Debug)]
 pub(crate) struct RecordReceiver {
-    rx: Receiver<Record>,
+    rx: Receiver<Weighed>,
     urged: Receiver<()>,
     size: BatchSize,
-    waiting: Arc<AtomicUsize>,
-    waiting_bytes: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     reports: Sender<Report>,
     /// Nothing is ever sent here; it is disconnected when the server ends.
     serving: Receiver<()>,
@@ -70,6 +67,36 @@ pub(crate) struct RecordReceiver {
     tend_after: Duration,
     wake: Arc<Wake>,
     timings: Arc<Timings>,
+}
+
+/// A record and its [weight](Record::weight_bytes), which was computed when it was made.
+#[derive(Debug)]
+struct Weighed {
+    record: Record,
+    bytes: usize,
+}
+
+/// Records that are queued or in a batch that is being collected: the loop counts them in, the thread counts them out. Relaxed, since nothing
+/// else is read by what these say.
+#[derive(Debug, Default)]
+struct Waiting {
+    records: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Waiting {
+    /// One more waits. Returns how many do, and their bytes.
+    fn join(&self, bytes: usize) -> (usize, usize) {
+        // The thread may be through with it already: then these have wrapped, and do so again.
+        let records = self.records.fetch_add(1, Relaxed).wrapping_add(1);
+        (records, self.bytes.fetch_add(bytes, Relaxed).wrapping_add(bytes))
+    }
+
+    /// So many, of so many bytes together, do not wait any more.
+    fn leave(&self, records: usize, bytes: usize) {
+        self.records.fetch_sub(records, Relaxed);
+        self.bytes.fetch_sub(bytes, Relaxed);
+    }
 }
 
 /// When a batch is full. Whoever records is not read while all room is taken, and that is not to wait for the window's end: so half of it is enough.
@@ -104,14 +131,12 @@ pub(crate) fn recorder(
     let (reports_tx, reports_rx) = crossbeam_channel::bounded(2 * records);
     let (serving_tx, serving_rx) = crossbeam_channel::bounded(0);
     let (urge, urged) = crossbeam_channel::bounded(1);
-    let (size, waiting, waiting_bytes) =
-        (BatchSize::of(limits), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let (size, waiting) = (BatchSize::of(limits), Arc::<Waiting>::default());
     let sender = RecordSender {
         tx,
         urge,
         size,
         waiting: Arc::clone(&waiting),
-        waiting_bytes: Arc::clone(&waiting_bytes),
         reports: reports_rx,
         serving: Some(serving_tx),
     };
@@ -121,7 +146,6 @@ pub(crate) fn recorder(
         urged,
         size,
         waiting,
-        waiting_bytes,
         reports: reports_tx,
         serving: serving_rx,
         said: None,
@@ -138,16 +162,14 @@ pub(crate) fn recorder(
 }
 
 impl RecordSender {
-    /// Hands over a record. False when the thread is gone.
-    pub(crate) fn send(&mut self, record: Record) -> bool {
-        let (bytes, awaited) = (record.weight_bytes(), record.awaited);
-        if self.tx.try_send(record).is_err() {
+    /// Hands over a record, which weighs so many bytes. False when the thread is gone.
+    pub(crate) fn send(&mut self, record: Record, bytes: usize) -> bool {
+        let awaited = record.awaited;
+        if self.tx.try_send(Weighed { record, bytes }).is_err() {
             return false;
         }
-        // The thread may be through with it already: then these have wrapped, and do so again.
-        let waiting = self.waiting.fetch_add(1, Relaxed).wrapping_add(1);
-        let bytes = self.waiting_bytes.fetch_add(bytes, Relaxed).wrapping_add(bytes);
-        if awaited || self.size.is_reached(waiting, bytes) {
+        let (records, bytes) = self.waiting.join(bytes);
+        if awaited || self.size.is_reached(records, bytes) {
             // One that waits already is as good.
             let _ = self.urge.try_send(());
         }
@@ -199,7 +221,7 @@ impl RecordReceiver {
     }
 
     /// The next record; `None` when there will be none. Meanwhile the store tidies up.
-    fn next(&mut self, store: &mut dyn Store) -> Option<Record> {
+    fn next(&mut self, store: &mut dyn Store) -> Option<Weighed> {
         loop {
             match self.rx.try_recv() {
                 Ok(record) => return Some(record),
@@ -233,34 +255,35 @@ impl RecordReceiver {
     }
 
     /// Makes a batch. What is in it waits until it is whole: who records is to see when that is.
-    fn collect(&self, batch: &mut Vec<Record>, first: Record) {
-        let loop_is_gone = self.gather(batch, first);
-        self.leave(batch);
+    fn collect(&self, batch: &mut Vec<Record>, first: Weighed) {
+        let (loop_is_gone, bytes) = self.gather(batch, first);
+        self.waiting.leave(batch.len(), bytes);
         if loop_is_gone {
             self.fill(batch, self.size.records);
         }
     }
 
-    /// Takes what is queued and, if nobody waits for any of it, what comes within the window. True when the loop is gone.
-    fn gather(&self, batch: &mut Vec<Record>, first: Record) -> bool {
+    /// Takes what is queued and, if nobody waits for any of it, what comes within the window. Returns whether the loop is gone, and the bytes
+    /// of the batch.
+    fn gather(&self, batch: &mut Vec<Record>, first: Weighed) -> (bool, usize) {
         let until = self.clock.now().tick + self.window;
-        let (mut bytes, mut awaited) = (0, false);
+        let (mut total, mut awaited) = (0, false);
         let mut next = Some(first);
         // What it was urged to take is queued, and is looked at now.
         let _ = self.urged.try_recv();
         loop {
-            while let Some(record) = next {
-                bytes += record.weight_bytes();
+            while let Some(Weighed { record, bytes }) = next {
+                total += bytes;
                 awaited |= record.awaited;
                 batch.push(record);
-                if self.size.is_reached(batch.len(), bytes) {
-                    return false;
+                if self.size.is_reached(batch.len(), total) {
+                    return (false, total);
                 }
                 next = self.rx.try_recv().ok();
             }
             let left = until - self.clock.now().tick;
             if awaited || left.is_zero() || !self.is_serving() {
-                return false;
+                return (false, total);
             }
             let mut select = Select::new();
             select.recv(&self.serving);
@@ -268,23 +291,18 @@ impl RecordReceiver {
             // Whatever has ended it is looked at above.
             let _ = select.ready_timeout(left);
             if self.urged.try_recv() == Err(TryRecvError::Disconnected) {
-                return true;
+                return (true, total);
             }
             next = self.rx.try_recv().ok();
         }
     }
 
-    /// These do not wait any more.
-    fn leave(&self, records: &[Record]) {
-        self.waiting.fetch_sub(records.len(), Relaxed);
-        self.waiting_bytes.fetch_sub(records.iter().map(Record::weight_bytes).sum(), Relaxed);
-    }
-
     /// Adds what is queued.
     fn fill(&self, batch: &mut Vec<Record>, max: usize) {
-        let before = batch.len();
-        batch.extend(self.rx.try_iter().take(max.saturating_sub(before)));
-        self.leave(&batch[before..]);
+        for Weighed { record, bytes } in self.rx.try_iter().take(max.saturating_sub(batch.len())) {
+            batch.push(record);
+            self.waiting.leave(1, bytes);
+        }
     }
 
     /// Offers a batch until the store has an answer to it. While it is down nothing is acknowledged; what comes meanwhile joins the batch, up
@@ -364,6 +382,12 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
+    /// Hands over a record as the engine does.
+    fn send(tx: &mut RecordSender, record: Record) -> bool {
+        let bytes = record.weight_bytes();
+        tx.send(record, bytes)
+    }
+
     /// What a store says to the tickets it is offered.
     type Say = fn(&[u64]) -> Result<(), StoreError>;
 
@@ -400,7 +424,7 @@ mod tests {
         let (mut tx, mut rx, poll) = ends();
         rx.retry = retry;
         for ticket in 1..=queued {
-            assert!(tx.send(record(ticket)));
+            assert!(send(&mut tx, record(ticket)));
         }
         (tx, offered, start(rx, poll, Told(offers, say)))
     }
@@ -490,7 +514,7 @@ mod tests {
         let down = |_: &[u64]| Err(StoreError::Down("no room".into()));
         let (mut tx, offered, thread) = running(1, Duration::from_secs(3_600), down);
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
-        assert!(tx.send(record(2)));
+        assert!(send(&mut tx, record(2)));
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1, 2]), "nothing of the first was committed");
         assert!(matches!(tx.reports.recv_timeout(PATIENCE), Ok(Report::Down(why)) if why == "no room"));
         tx.end();
@@ -508,9 +532,9 @@ mod tests {
     fn a_batch_waits_for_more_until_somebody_waits_for_it() {
         let (mut tx, offered, thread) = collecting(FOR_EVER);
         for ticket in 1..=3 {
-            tx.send(unhurried(ticket));
+            send(&mut tx, unhurried(ticket));
         }
-        tx.send(record(4));
+        send(&mut tx, record(4));
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1, 2, 3, 4]));
         finish(tx, thread);
         assert!(offered.try_recv().is_err());
@@ -521,13 +545,13 @@ mod tests {
         let (mut tx, offered, thread) = collecting(FOR_EVER);
         let full = RECORD_BATCH_MAX as u64;
         for ticket in 1..=full {
-            tx.send(unhurried(ticket));
+            send(&mut tx, unhurried(ticket));
         }
         let batch = offered.recv_timeout(PATIENCE).unwrap();
         assert_eq!((batch.len(), batch.last()), (RECORD_BATCH_MAX, Some(&full)));
         // Or heavy: half of what may be on its way.
         let heavy = RecordBody::custom("s", "k", vec![0; 500_000]);
-        tx.send(Record { body: heavy, ..unhurried(full + 1) });
+        send(&mut tx, Record { body: heavy, ..unhurried(full + 1) });
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![full + 1]));
         finish(tx, thread);
     }
@@ -535,7 +559,7 @@ mod tests {
     #[test]
     fn a_batch_waits_until_its_window_is_over() {
         let (mut tx, offered, thread) = collecting(Duration::from_millis(1));
-        tx.send(unhurried(1));
+        send(&mut tx, unhurried(1));
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
         finish(tx, thread);
     }
@@ -543,13 +567,13 @@ mod tests {
     #[test]
     fn a_batch_does_not_wait_for_the_servers_end() {
         let (mut tx, offered, thread) = collecting(FOR_EVER);
-        tx.send(unhurried(1));
+        send(&mut tx, unhurried(1));
         tx.end();
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
         finish(tx, thread);
         // Nor when the loop is gone without a word.
         let (mut tx, offered, thread) = collecting(FOR_EVER);
-        tx.send(unhurried(1));
+        send(&mut tx, unhurried(1));
         let _serving = tx.serving.take();
         drop(tx);
         assert_eq!(offered.recv_timeout(PATIENCE), Ok(vec![1]));
@@ -591,7 +615,7 @@ mod tests {
         let (tidied, told) = mpsc::channel();
         let (mut tx, mut rx, poll) = ends();
         rx.tend_after = Duration::ZERO;
-        tx.send(record(1));
+        send(&mut tx, record(1));
         let thread = start(rx, poll, Tidy(tidied, 2));
         assert_eq!(told.recv_timeout(PATIENCE), Ok(3));
         finish(tx, thread);

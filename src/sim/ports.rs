@@ -122,7 +122,8 @@ impl Ports for SimPorts {
         self.wanted = true;
     }
 
-    fn send_record(&mut self, record: Record) -> bool {
+    fn send_record(&mut self, record: Record, weight_bytes: usize) -> bool {
+        assert_eq!(weight_bytes, record.weight_bytes(), "the recorder counts what it is told");
         self.records.push_back(record);
         let held: usize = self.records.iter().map(Record::weight_bytes).sum();
         assert!(self.records.len() <= self.records_max && held <= self.record_bytes_max, "too many records");

@@ -50,7 +50,7 @@ impl Ports for RunnerPorts {
         Ok(())
     }
     fn want_event_room(&mut self) {}
-    fn send_record(&mut self, record: Record) -> bool {
+    fn send_record(&mut self, record: Record, _: usize) -> bool {
         self.depot.take(record);
         true
     }
