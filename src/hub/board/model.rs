@@ -1,8 +1,14 @@
 //! The board against a naive model: every message a number, every subscriber the list of numbers it got.
 
 use super::*;
-use crate::{ground::frame::Header, hub::topic::Topic};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{
+    ground::frame::Header,
+    hub::topic::{Lag, Topic},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 /// One subscriber, seen from its client.
 #[derive(Debug, Default)]
