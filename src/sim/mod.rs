@@ -29,4 +29,5 @@ mod transcript;
 mod transport;
 #[cfg(feature = "board")]
 mod watchers;
+mod wires;
 mod world;

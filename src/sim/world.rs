@@ -16,6 +16,7 @@ use super::{
     ports::{Report, SimPorts},
     seeds::Life,
     transport::{SimTransport, Wire},
+    wires::Wires,
 };
 use crate::{
     engine::{Engine, command::Command, event::EventMask, settings::Settings},
@@ -28,9 +29,7 @@ use crate::{
 };
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::{
-    cell::RefCell,
     collections::VecDeque,
-    rc::Rc,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -55,9 +54,7 @@ pub(super) struct World<const S: bool> {
     journal: Shared,
     clients: Vec<Client>,
     clients_max: usize,
-    arriving: VecDeque<(Rc<RefCell<Wire>>, SocketAddr)>,
-    /// By the slot, which is what a poll knows.
-    wires: Vec<(ConnId, Rc<RefCell<Wire>>)>,
+    wires: Wires,
     commands: VecDeque<Command>,
     /// The number of the last command that was given to each mount.
     ordered: [u64; MOUNTS as usize],
@@ -129,8 +126,7 @@ impl<const S: bool> World<S> {
             journal,
             clients: Vec::new(),
             clients_max: rng.usize(1..16),
-            arriving: VecDeque::new(),
-            wires: Vec::new(),
+            wires: Wires::default(),
             commands: VecDeque::new(),
             ordered: [0; MOUNTS as usize],
             woken_by_command: false,
@@ -205,7 +201,7 @@ impl<const S: bool> World<S> {
         let message_max = self.limits.frame_bytes.min(self.limits.message_bytes);
         let client = Client::new(name, wire.clone(), &mut self.rng, self.journal.clone(), message_max);
         self.clients.push(client);
-        self.arriving.push_back((wire, addr));
+        self.wires.arrive(wire, addr);
     }
 
     fn store(&mut self, quiet: bool) {
@@ -229,12 +225,8 @@ impl<const S: bool> World<S> {
 
     /// Whether the driver has a reason to run a turn.
     fn has_reason(&mut self) -> bool {
-        !self.arriving.is_empty()
+        self.wires.has_news()
             || !self.reports.is_empty()
-            || self.wires.iter().any(|(_, wire)| {
-                let wire = wire.borrow();
-                !wire.dropped && (wire.readable || wire.writable)
-            })
             || self.woken_by_command
             || self.engine.ports_mut().wake_up_due()
             || self.is_due()
@@ -252,32 +244,8 @@ impl<const S: bool> World<S> {
     fn turn(&mut self) -> Check {
         self.engine.begin(self.now());
         let woken = self.engine.ports_mut().take_wake_up();
-        let mut busy = woken || !self.reports.is_empty() || !self.arriving.is_empty();
-        while let Some((wire, addr)) = self.arriving.pop_front() {
-            let transport = SimTransport::new(wire.clone(), self.rng.bool());
-            if let Some(id) = self.engine.admit(transport, addr, false) {
-                self.wires.push((id, wire));
-            }
-        }
-        self.wires.retain(|(_, wire)| !wire.borrow().dropped);
-        self.rng.shuffle(&mut self.wires);
-        for (id, wire) in &self.wires {
-            let mut wire = wire.borrow_mut();
-            if !(wire.readable || wire.writable) || self.rng.u8(0..10) == 0 {
-                continue;
-            }
-            busy = true;
-            let hung_up = std::mem::take(&mut wire.hung_up);
-            let (readable, writable) =
-                (std::mem::take(&mut wire.readable), std::mem::take(&mut wire.writable));
-            drop(wire);
-            if readable {
-                self.engine.readable(id.slot, hung_up);
-            }
-            if writable {
-                self.engine.writable(id.slot);
-            }
-        }
+        let mut busy = woken || !self.reports.is_empty();
+        busy |= self.wires.poll(&mut self.engine, &mut self.rng);
         while let Some(report) = self.reports.pop_front() {
             self.note(|| format!("{report:?}"));
             match report {

@@ -6,6 +6,7 @@ use super::{
         ports::{Report, SimPorts},
         seeds::Life,
         transport::{SimTransport, Wire},
+        wires::Wires,
     },
     devices::{self, Devices},
     guest::Guest,
@@ -42,7 +43,7 @@ use crate::{
     ground::{
         close::CloseCode,
         foreign::Foreign,
-        id::{ConnId, MountId},
+        id::MountId,
         limits::{Limits, PANICS_MAX},
         time::{Now, Tick, Wall},
     },
@@ -52,7 +53,6 @@ use crate::{
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::{
     any::Any,
-    cell::RefCell,
     collections::VecDeque,
     rc::Rc,
     sync::{Arc, Mutex},
@@ -78,9 +78,7 @@ pub(super) struct World<const S: bool> {
     guests_max: usize,
     numbers: u32,
     messages: u64,
-    arriving: VecDeque<(Rc<RefCell<Wire>>, SocketAddr)>,
-    /// By the slot, which is what a poll knows.
-    wires: Vec<(ConnId, Rc<RefCell<Wire>>)>,
+    wires: Wires,
     commands: VecDeque<Command>,
     woken_by_command: bool,
     reports: VecDeque<Report>,
@@ -280,8 +278,7 @@ impl<const S: bool> World<S> {
             guests_max: rng.usize(1..30),
             numbers: 0,
             messages: 0,
-            arriving: VecDeque::new(),
-            wires: Vec::new(),
+            wires: Wires::default(),
             commands: VecDeque::new(),
             woken_by_command: false,
             reports: VecDeque::new(),
@@ -356,7 +353,7 @@ impl<const S: bool> World<S> {
         let path = format!("{}c={}", self.guests[index].voice.path(), self.numbers);
         let visitor = Visitor::connect(self.numbers, &path, Rc::clone(&wire), &mut self.rng);
         self.guests[index].moves(visitor);
-        self.arriving.push_back((wire, addr));
+        self.wires.arrive(wire, addr);
     }
 
     /// A client does something new.
@@ -447,8 +444,8 @@ impl<const S: bool> World<S> {
                     self.order(LESSONS, words, Box::new(placed));
                 }
             }
-            60..63 if !self.plan.calm && !self.wires.is_empty() => {
-                let (conn, _) = self.wires[self.rng.usize(0..self.wires.len())];
+            60..63 if !self.plan.calm && !self.wires.admitted.is_empty() => {
+                let (conn, _) = self.wires.admitted[self.rng.usize(0..self.wires.admitted.len())];
                 let (code, reason) = (CloseCode::NORMAL, "the host says so".into());
                 self.command(Command::Close { conn, code, reason });
             }
@@ -585,8 +582,7 @@ impl<const S: bool> World<S> {
                 visitor.wire.borrow_mut().client_reset();
             }
         }
-        self.arriving.clear();
-        self.wires.clear();
+        self.wires = Wires::default();
         self.commands.clear();
         self.reports.clear();
         (self.woken_by_command, self.store_stalls_until) = (false, Tick::ZERO);
@@ -604,12 +600,8 @@ impl<const S: bool> World<S> {
     // ---- the driver ----------------------------------------------------------------------------------
 
     fn has_reason(&mut self) -> bool {
-        !self.arriving.is_empty()
+        self.wires.has_news()
             || !self.reports.is_empty()
-            || self.wires.iter().any(|(_, wire)| {
-                let wire = wire.borrow();
-                !wire.dropped && (wire.readable || wire.writable)
-            })
             || self.woken_by_command
             || self.engine.ports_mut().wake_up_due()
             || self.is_due()
@@ -622,32 +614,8 @@ impl<const S: bool> World<S> {
     fn turn(&mut self) -> Check {
         self.engine.begin(moment(self.now));
         let woken = self.engine.ports_mut().take_wake_up();
-        let mut busy = woken || !self.reports.is_empty() || !self.arriving.is_empty();
-        while let Some((wire, addr)) = self.arriving.pop_front() {
-            let transport = SimTransport::new(Rc::clone(&wire), self.rng.bool());
-            if let Some(id) = self.engine.admit(transport, addr, false) {
-                self.wires.push((id, wire));
-            }
-        }
-        self.wires.retain(|(_, wire)| !wire.borrow().dropped);
-        self.rng.shuffle(&mut self.wires);
-        for (id, wire) in &self.wires {
-            let mut wire = wire.borrow_mut();
-            if !(wire.readable || wire.writable) || self.rng.u8(0..10) == 0 {
-                continue;
-            }
-            busy = true;
-            let hung_up = std::mem::take(&mut wire.hung_up);
-            let (readable, writable) =
-                (std::mem::take(&mut wire.readable), std::mem::take(&mut wire.writable));
-            drop(wire);
-            if readable {
-                self.engine.readable(id.slot, hung_up);
-            }
-            if writable {
-                self.engine.writable(id.slot);
-            }
-        }
+        let mut busy = woken || !self.reports.is_empty();
+        busy |= self.wires.poll(&mut self.engine, &mut self.rng);
         while let Some(report) = self.reports.pop_front() {
             self.note(|| format!("{report:?}"));
             match report {

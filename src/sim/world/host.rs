@@ -47,7 +47,7 @@ impl<const S: bool> World<S> {
             let Some(event) = self.engine.ports_mut().take_event() else { break };
             self.hear(event)?;
         }
-        let conn = self.any_conn();
+        let conn = self.wires.any(&mut self.rng);
         if quiet || self.rng.u8(0..6) == 0 {
             self.answer(quiet);
         }
@@ -95,10 +95,6 @@ impl<const S: bool> World<S> {
     pub(super) fn command(&mut self, command: Command) {
         self.commands.push_back(command);
         self.woken_by_command = true;
-    }
-
-    fn any_conn(&mut self) -> Option<ConnId> {
-        if self.wires.is_empty() { None } else { Some(self.wires[self.rng.usize(0..self.wires.len())].0) }
     }
 
     /// Decides about handshakes, answers requests, resumes streams: some of them, or all.

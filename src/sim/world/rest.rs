@@ -118,7 +118,7 @@ impl<const S: bool> World<S> {
         self.settle_with(false)?;
         self.wait_with(false)?;
         // Others learn of it by reading, which they do not do while nobody can take what they read.
-        let kept = self.wires.iter().find(|(_, wire)| S && wire.borrow().is_left());
+        let kept = self.wires.admitted.iter().find(|(_, wire)| S && wire.borrow().is_left());
         match kept {
             Some((id, _)) => Err(format!("the client of {id} has left long ago, and holds a slot")),
             None => Ok(()),
