@@ -8,6 +8,7 @@ mod device_sessions;
 mod equipment_monitor;
 mod guest;
 mod guided_sessions;
+mod handled;
 #[cfg(feature = "jwt")]
 mod identities;
 mod joint;

@@ -4,18 +4,19 @@
 //! `event session_created`, `event sample` and `event session_ended`; of the records that the store commits, `record session_started`, `record sample` and
 //! `record session_ended` are shown in the same form.
 
-use super::stage::{self, Stage};
+use super::{
+    handled::{Act, HandledFactory},
+    stage::{self, Stage},
+};
 use crate::{
     contracts::{
-        contract::{Contract, ContractFactory, Hello, Setup},
+        contract::ContractFactory,
         device_sessions::{
             DeviceSessionsFactory,
             command::DeviceCommand,
             config::{DeviceSessionsConfig, OnActive, RegisterSession},
         },
-        effects::Effects,
         store::{
-            StoreError,
             device::{DeviceRecord, DeviceSample, SessionRow},
             record::{Record, RecordBody},
         },
@@ -27,10 +28,8 @@ use crate::{
         settings::Settings,
     },
     ground::{
-        close::Closed,
         foreign::Foreign,
-        frame::Message,
-        id::{ConnId, MountId, RecordTicket, TopicId},
+        id::{MountId, TopicId},
         limits::Limits,
     },
 };
@@ -41,45 +40,6 @@ use std::{any::Any, time::Duration};
 pub(super) struct DeviceStage {
     config: DeviceSessionsConfig,
     events: EventMask,
-}
-
-/// What breaks the contract.
-struct Break;
-
-/// Device sessions that can be broken.
-struct Fragile(Box<dyn Contract>);
-
-struct FragileFactory(DeviceSessionsFactory);
-
-impl ContractFactory for FragileFactory {
-    fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract> {
-        Box::new(Fragile(self.0.build(setup)))
-    }
-}
-
-impl Contract for Fragile {
-    fn opened(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) {
-        self.0.opened(fx, peer, hello);
-    }
-    fn message(&mut self, fx: &mut Effects, peer: ConnId, message: Message<'_>) {
-        self.0.message(fx, peer, message);
-    }
-    fn closed(&mut self, fx: &mut Effects, peer: ConnId, how: Closed) {
-        self.0.closed(fx, peer, how);
-    }
-    fn command(&mut self, fx: &mut Effects, command: Box<dyn Any + Send>) {
-        assert!(!command.is::<Break>(), "the transcript breaks the contract");
-        self.0.command(fx, command);
-    }
-    fn deadline(&mut self, fx: &mut Effects) {
-        self.0.deadline(fx);
-    }
-    fn recorded(&mut self, fx: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
-        self.0.recorded(fx, ticket, outcome);
-    }
-    fn shutdown(&mut self, fx: &mut Effects) {
-        self.0.shutdown(fx);
-    }
 }
 
 fn row(row: &SessionRow) -> String {
@@ -140,7 +100,7 @@ impl Stage for DeviceStage {
 
     fn settings(&mut self) -> Result<Settings, String> {
         self.config.check()?;
-        let factory = FragileFactory(DeviceSessionsFactory::new(self.config.clone()));
+        let factory = HandledFactory(DeviceSessionsFactory::new(self.config.clone()));
         let mounts: Vec<(String, Box<dyn ContractFactory>)> = vec![("/ws/device".into(), Box::new(factory))];
         Ok(Settings { events: self.events, ..stage::settings(Limits::default(), Vec::new(), mounts) })
     }
@@ -150,7 +110,7 @@ impl Stage for DeviceStage {
             Some(("ends", session)) => {
                 Box::new(DeviceCommand::End { session: session.trim_matches('"').into() })
             }
-            Some(("breaks", "the contract")) => Box::new(Break),
+            Some(("breaks", "the contract")) => Box::new(Act::BREAK),
             _ => return Err(format!("not understood: {words}")),
         };
         Ok(vec![Command::Contract { mount: MountId(0), command: Foreign::new(command) }])

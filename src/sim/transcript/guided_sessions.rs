@@ -8,7 +8,10 @@
 //! Its host `creates CODE, STEPS`, `starts CODE STEP WORDS`, `pauses CODE`, `resumes CODE`, `ends CODE`, `sends CODE USER JSON`, `sends CODE ROLE JSON`,
 //! `lists` (it is told `lists JSON` for each session) and `breaks the contract` (which panics over it). With `given events = told` it is told `event KIND JSON`.
 
-use super::stage::{self, Stage};
+use super::{
+    handled::{Act, HandledFactory},
+    stage::{self, Stage},
+};
 use crate::{
     contracts::{
         contract::{Contract, ContractFactory, Hello, Setup},
@@ -21,7 +24,6 @@ use crate::{
             texts::GuidedTexts,
         },
         store::{
-            StoreError,
             guided::{
                 GuidedRecord, GuidedRole, GuidedSessionRow, GuidedStatus, ParticipantRow, ParticipantStatus,
                 SavedGuidedSession, StepAction, StepControl, Subtask,
@@ -36,15 +38,14 @@ use crate::{
         settings::Settings,
     },
     ground::{
-        close::Closed,
         foreign::Foreign,
         frame::Message,
-        id::{ConnId, MountId, RecordTicket, TopicId},
+        id::{ConnId, MountId, TopicId},
         limits::Limits,
         time::{Now, Wall},
     },
     hub::identity::Identity,
-    wire::{request::Request, response::Response},
+    wire::request::Request,
 };
 use serde_json::json;
 use std::{any::Any, fmt::Display, time::Duration};
@@ -64,64 +65,14 @@ pub(super) struct GuidedStage {
     events: bool,
 }
 
-/// The host's command that the contract panics over.
-struct Break;
-
-/// The factory, whose contracts can be broken.
-struct Breakable(GuidedFactory);
-
-/// A contract that can be broken, and that tells what the host has listed.
-struct Fragile(Box<dyn Contract>);
-
-impl ContractFactory for Breakable {
-    fn build(&mut self, setup: &mut Setup<'_>) -> Box<dyn Contract> {
-        Box::new(Fragile(self.0.build(setup)))
-    }
-}
-
-/// What the host has listed.
-struct List;
-
-impl Contract for Fragile {
-    fn admit(
-        &mut self,
-        fx: &mut Effects,
-        peer: ConnId,
-        hello: &Hello<'_>,
-    ) -> Result<crate::contracts::admission::Admission, Response> {
-        self.0.admit(fx, peer, hello)
-    }
-    fn opened(&mut self, fx: &mut Effects, peer: ConnId, hello: &Hello<'_>) {
-        self.0.opened(fx, peer, hello);
-    }
-    fn message(&mut self, fx: &mut Effects, peer: ConnId, message: Message<'_>) {
-        self.0.message(fx, peer, message);
-    }
-    fn closed(&mut self, fx: &mut Effects, peer: ConnId, how: Closed) {
-        self.0.closed(fx, peer, how);
-    }
-    fn command(&mut self, fx: &mut Effects, command: Box<dyn Any + Send>) {
-        assert!(!command.is::<Break>(), "the transcript breaks it");
-        if command.is::<List>() {
-            let (tell, told) = std::sync::mpsc::channel();
-            let list = Order::List(Box::new(move |all| tell.send(all).expect("it is waited for")));
-            let desk = OrderDesk::new(&GuidedSessionsConfig::new());
-            self.0.command(fx, Box::new(desk.place(list).expect("there is room")));
-            for info in told.recv().expect("it is told at once") {
-                fx.event(EventClass::Lossless, 0, None, listed(&info).as_str());
-            }
-            return;
-        }
-        self.0.command(fx, command);
-    }
-    fn deadline(&mut self, fx: &mut Effects) {
-        self.0.deadline(fx);
-    }
-    fn recorded(&mut self, fx: &mut Effects, ticket: RecordTicket, outcome: Result<(), &StoreError>) {
-        self.0.recorded(fx, ticket, outcome);
-    }
-    fn shutdown(&mut self, fx: &mut Effects) {
-        self.0.shutdown(fx);
+/// Has the contract list its sessions, and tells the host.
+fn list(contract: &mut dyn Contract, fx: &mut Effects) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let list = Order::List(Box::new(move |all| tell.send(all).expect("it is waited for")));
+    let desk = OrderDesk::new(&GuidedSessionsConfig::new());
+    contract.command(fx, Box::new(desk.place(list).expect("there is room")));
+    for info in told.recv().expect("it is told at once") {
+        fx.event(EventClass::Lossless, 0, None, listed(&info).as_str());
     }
 }
 
@@ -261,7 +212,7 @@ impl Stage for GuidedStage {
     fn settings(&mut self) -> Result<Settings, String> {
         self.config.check()?;
         self.desk = Some(OrderDesk::new(&self.config));
-        let factory = Breakable(GuidedFactory::new(parameter(PATTERN)?, self.config.clone()));
+        let factory = HandledFactory(GuidedFactory::new(parameter(PATTERN)?, self.config.clone()));
         let mut mounts: Vec<(String, Box<dyn ContractFactory>)> = vec![(PATTERN.into(), Box::new(factory))];
         if let Some(path) = &self.beside {
             mounts.push((path.clone(), Box::new(|_: &mut Setup<'_>| Beside)));
@@ -291,8 +242,8 @@ impl Stage for GuidedStage {
             Order::Control { code, action, subtask_id, message }
         };
         let order = match verb {
-            "breaks" => return command(Box::new(Break)),
-            "lists" => return command(Box::new(List)),
+            "breaks" => return command(Box::new(Act::BREAK)),
+            "lists" => return command(Box::new(Act(list))),
             "creates" => Order::Create(session(rest)?),
             "starts" => {
                 let (step, message) = more.split_once(' ').unwrap_or((more, ""));
