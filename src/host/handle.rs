@@ -71,30 +71,7 @@ impl Handle {
     ///
     /// From the moment a stop is wanted, nobody is left to publish to: [`SendError::Stopped`].
     pub fn publish(&self, topic: TopicId, payload: impl Into<Payload>) -> Result<(), SendError<Payload>> {
-        let payload = payload.into();
-        if self.board.is_stopping() {
-            return Err(SendError::Stopped(payload));
-        }
-        if let Some((slot, spec)) = self.spec(topic) {
-            if let Some(refused) = too_large(&spec, &payload) {
-                return Err(SendError::Refused(payload, refused));
-            }
-            if self.latest.takes(slot) {
-                return self.put_newest(slot, None, payload);
-            }
-        }
-        self.push(Command::Publish { topic, key: None, payload }, |command| match command {
-            Command::Publish { payload, .. } => Some(payload),
-            _ => None,
-        })
-    }
-
-    fn put_newest(&self, slot: usize, key: Option<&str>, payload: Payload) -> Result<(), SendError<Payload>> {
-        let put = self.latest.put(slot, key, payload);
-        put.map_err(|(payload, why)| {
-            self.board.refused_command();
-            SendError::Refused(payload, why)
-        })
+        self.publish_with(topic, None, payload.into())
     }
 
     /// Forgets a key of a [`SnapshotSource::Keyed`] topic: newcomers do not hear of it any more. Those who are there are not told. On a topic that
@@ -121,7 +98,16 @@ impl Handle {
         key: &str,
         payload: impl Into<Payload>,
     ) -> Result<(), SendError<Payload>> {
-        let payload = payload.into();
+        self.publish_with(topic, Some(key), payload.into())
+    }
+
+    /// The newest value of a key, or, without one, whatever is published.
+    fn publish_with(
+        &self,
+        topic: TopicId,
+        key: Option<&str>,
+        payload: Payload,
+    ) -> Result<(), SendError<Payload>> {
         if self.board.is_stopping() {
             return Err(SendError::Stopped(payload));
         }
@@ -129,11 +115,16 @@ impl Handle {
             if let Some(refused) = too_large(&spec, &payload) {
                 return Err(SendError::Refused(payload, refused));
             }
-            if spec.source == SnapshotSource::Keyed && self.latest.takes(slot) {
-                return self.put_newest(slot, Some(key), payload);
+            let has_place = key.is_none() || spec.source == SnapshotSource::Keyed;
+            if has_place && self.latest.takes(slot) {
+                return self.latest.put(slot, key, payload).map_err(|(payload, why)| {
+                    self.board.refused_command();
+                    SendError::Refused(payload, why)
+                });
             }
         }
-        self.push(Command::Publish { topic, key: Some(key.into()), payload }, |command| match command {
+        let key = key.map(Into::into);
+        self.push(Command::Publish { topic, key, payload }, |command| match command {
             Command::Publish { payload, .. } => Some(payload),
             _ => None,
         })
