@@ -136,20 +136,11 @@ fn clients_that_send_and_do_not_read() {
     let meter = Meter::start();
     let (server, addr, ceiling) = started(Server::builder().send_buffer_bytes(4 << 10).mount("/", mirror));
     let handle = server.handle();
-    let clients: Vec<_> = (0..100)
-        .map(|_| {
-            let mut client = Client::connect_narrow(addr, 4 << 10);
-            client.upgrade("/");
-            client.stream
-        })
-        .collect();
+    let clients = deaf(addr, 100);
     // As long as any of them gets rid of anything.
     let mut at = vec![0; clients.len()];
     for round in 0..40 {
-        for (n, client) in clients.iter().enumerate() {
-            let bytes = if n % 2 == 0 { frame } else { &pings };
-            at[n] = (at[n] + push(client, &bytes[at[n]..])) % bytes.len();
-        }
+        push_all(&clients, &mut at, &[frame, &pings]);
         let mut other = Client::connect(addr);
         assert_eq!(other.get("/healthz").status, 200, "in round {round}");
     }
@@ -165,19 +156,10 @@ fn a_client_that_does_not_take_answers_is_not_asked_for_more() {
     let pings: Vec<u8> = masked(PING, &[7; 125]).repeat(2_000);
     let meter = Meter::start();
     let (server, addr, ceiling) = started(Server::builder().send_buffer_bytes(4 << 10).mount("/", mirror));
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let mut client = Client::connect_narrow(addr, 4 << 10);
-            client.upgrade("/");
-            client.stream
-        })
-        .collect();
+    let clients = deaf(addr, 8);
     let mut at = vec![0; clients.len()];
     for _ in 0..200 {
-        for (n, client) in clients.iter().enumerate() {
-            let bytes = if n % 2 == 0 { frame } else { &pings };
-            at[n] = (at[n] + push(client, &bytes[at[n]..])) % bytes.len();
-        }
+        push_all(&clients, &mut at, &[frame, &pings]);
         assert_eq!(Client::connect(addr).get("/healthz").status, 200);
     }
     // So few do not spend what all may hold, and none is let come near what one may.
@@ -225,6 +207,14 @@ fn deaf(addr: SocketAddr, count: usize) -> Vec<TcpStream> {
     (0..count).map(open).collect()
 }
 
+/// Each client sends, again and again and as much as is taken, its part of the mix; `at` says how far each has come.
+fn push_all(clients: &[TcpStream], at: &mut [usize], mix: &[impl AsRef<[u8]>]) {
+    for (n, (client, at)) in clients.iter().zip(at).enumerate() {
+        let bytes = mix[n % mix.len()].as_ref();
+        *at = (*at + push(client, &bytes[*at..])) % bytes.len();
+    }
+}
+
 /// Clients that send this again and again, and read nothing, until all that may be owed to clients is spent.
 fn flood(mix: &[Vec<u8>]) {
     let meter = Meter::start();
@@ -232,10 +222,7 @@ fn flood(mix: &[Vec<u8>]) {
     let clients = deaf(addr, 100);
     let mut at = vec![0; clients.len()];
     eventually("the budget is spent", || {
-        for (n, client) in clients.iter().enumerate() {
-            let bytes = &mix[n % mix.len()];
-            at[n] = (at[n] + push(client, &bytes[at[n]..])) % bytes.len();
-        }
+        push_all(&clients, &mut at, mix);
         assert_eq!(Client::connect(addr).get("/healthz").status, 200, "everyone else is served");
         server.stats().closed_overload > 0
     });
