@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 use support::{
-    CLOSE, Client, PATIENCE, Script, close_payload, echo, eventually, get_head,
+    Client, PATIENCE, Script, echo, eventually, get_head,
     host::{Slow, holder, late, next, next_opened, number, watch},
     limits, start, stats_until, take,
 };
@@ -36,8 +36,7 @@ fn a_stop_says_goodbye_and_may_be_repeated() {
     next_opened(&events);
     let stopping = std::thread::spawn(move || (server.stop(PATIENCE), server.stop(Duration::ZERO)));
     client.expect_text("goodbye");
-    assert_eq!(client.expect_close(1001), "the server is stopping");
-    client.send_frame(CLOSE, close_payload(1001, ""));
+    assert_eq!(client.expect_close_and_answer(1001), "the server is stopping");
     client.expect_end();
     assert_eq!(stopping.join().unwrap(), (Stopped::Clean, Stopped::Clean));
     assert!(matches!(next(&events), Event::Closed { how, .. } if how.cause == CloseCause::Shutdown));
@@ -165,8 +164,7 @@ fn what_the_host_gave_before_the_stop_is_carried_out_before_it() {
     }
     newest.expect_text("last");
     for client in [&mut reader, &mut newest, &mut hold.client] {
-        client.expect_close(1001);
-        client.send_frame(CLOSE, close_payload(1001, ""));
+        client.expect_close_and_answer(1001);
     }
     assert_eq!(stopping.join().unwrap(), Stopped::Clean);
 }
@@ -253,8 +251,7 @@ fn requests_that_wait_to_be_accepted_when_the_stop_comes_are_answered() {
         assert!([200, 503].contains(&client.answer().status));
     }
     drop(clients);
-    hold.client.expect_close(1001);
-    hold.client.send_frame(CLOSE, close_payload(1001, ""));
+    hold.client.expect_close_and_answer(1001);
     assert_eq!(stopping.join().unwrap(), Stopped::Clean);
 }
 
@@ -308,8 +305,7 @@ fn dropping_a_server_stops_it() {
     let (server, addr) = start(Server::builder().mount("/", echo).stop_timeout(PATIENCE));
     let mut client = Client::open(addr, "/");
     let dropping = std::thread::spawn(move || drop(server));
-    client.expect_close(1001);
-    client.send_frame(CLOSE, close_payload(1001, ""));
+    client.expect_close_and_answer(1001);
     client.expect_end();
     dropping.join().unwrap();
     assert!(TcpStream::connect(addr).is_err(), "nobody listens");
@@ -331,8 +327,7 @@ fn on_the_loops_own_thread_a_stop_is_only_requested() {
     let mut client = Client::open(addr, "/");
     server.handle().command(take(&mount), Box::new(Arc::clone(&server))).unwrap();
     assert_eq!(take(&hears), Stopped::Requested);
-    client.expect_close(1001);
-    client.send_frame(CLOSE, close_payload(1001, ""));
+    client.expect_close_and_answer(1001);
     client.expect_end();
     assert_eq!(server.stop(PATIENCE), Stopped::Clean);
 }

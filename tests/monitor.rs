@@ -267,8 +267,7 @@ fn a_lost_source_and_a_stop_are_said() {
     let stopping = std::thread::spawn(move || server.stop(PATIENCE));
     for client in [&mut client, &mut newcomer] {
         assert_eq!(next_of(client, "connection_status")["status"], "disconnected");
-        client.expect_close(1001);
-        client.send_frame(support::CLOSE, support::close_payload(1001, ""));
+        client.expect_close_and_answer(1001);
     }
     assert_eq!(stopping.join().unwrap(), andon::Stopped::Clean);
 }

@@ -399,6 +399,14 @@ impl Client {
         String::from_utf8(frame.payload[2..].to_vec()).expect("a reason is UTF-8")
     }
 
+    /// As [`expect_close`](Self::expect_close), and answers it, as a client does that takes its leave in order.
+    #[track_caller]
+    pub(crate) fn expect_close_and_answer(&mut self, code: u16) -> String {
+        let reason = self.expect_close(code);
+        self.send_frame(CLOSE, close_payload(code, ""));
+        reason
+    }
+
     /// The connection ends, with nothing more.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
