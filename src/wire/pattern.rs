@@ -133,6 +133,13 @@ impl Segment {
     }
 }
 
+/// The one parameter of a pattern; `None` where there is none, or another.
+#[cfg(feature = "contracts")]
+pub(crate) fn only_parameter(pattern: &str) -> Option<&str> {
+    let mut names = pattern.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.next().filter(|_| names.next().is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

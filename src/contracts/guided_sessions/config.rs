@@ -9,6 +9,7 @@ use crate::{
         GUIDED_SESSIONS_DEFAULT, GUIDED_SUBTASKS_MAX, GUIDED_WORDS_BYTES_DEFAULT, LOG_BYTES_MIN,
     },
     hub::topic::Topic,
+    wire::pattern::only_parameter,
 };
 use std::time::Duration;
 
@@ -234,11 +235,7 @@ impl GuidedSessionsConfig {
 
 /// The one parameter of the pattern of guided sessions.
 pub(crate) fn parameter(pattern: &str) -> Result<&str, String> {
-    let mut names = pattern.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    match (names.next(), names.next()) {
-        (Some(name), None) => Ok(name),
-        _ => Err("guided sessions need a path with exactly one parameter, the session's code, such as /ws/sessions/{code}/".into()),
-    }
+    only_parameter(pattern).ok_or_else(|| "guided sessions need a path with exactly one parameter, the session's code, such as /ws/sessions/{code}/".into())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::{
     ground::limits::{HUB_CAP_DEFAULT, HUB_NAME_BYTES_MAX, HUB_TOPICS_MAX, LOG_BYTES_DEFAULT},
     hub::topic::{SnapshotSource, Topic},
+    wire::pattern::only_parameter,
 };
 use std::time::Duration;
 
@@ -256,11 +257,8 @@ pub(crate) fn host_name(pattern: &str, topic: &str) -> String {
 
 /// The one parameter of a hub's pattern.
 pub(crate) fn parameter(pattern: &str) -> Result<&str, String> {
-    let mut names = pattern.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    match (names.next(), names.next()) {
-        (Some(name), None) => Ok(name),
-        _ => Err("a hub needs a path with exactly one parameter, the topic, such as /ws/{topic}".into()),
-    }
+    only_parameter(pattern)
+        .ok_or_else(|| "a hub needs a path with exactly one parameter, the topic, such as /ws/{topic}".into())
 }
 
 #[cfg(test)]
