@@ -97,7 +97,7 @@ impl DeviceSessionsConfig {
         self
     }
 
-    /// How long a session may be without data before it ends as `timeout`; `None` or zero: for ever. Default 30 minutes.
+    /// How long a session may be without data before it ends as `timeout`; `None` or zero: for ever. At least 1 ms. Default 30 minutes.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout.filter(|timeout| !timeout.is_zero());
         self
@@ -110,7 +110,8 @@ impl DeviceSessionsConfig {
     }
 
     /// Expects messages of this type as data, beside `sensor_data`, `sensorData` and `data`. Those of other types are taken too when they belong to a
-    /// session, and are counted in [`Stats::messages_untyped`](crate::Stats::messages_untyped).
+    /// session, and are counted in [`Stats::messages_untyped`](crate::Stats::messages_untyped). A type has 1 to 64 bytes, none that means something
+    /// else to the protocol; there are at most 32, those three included.
     pub fn data_type(mut self, name: impl Into<String>) -> Self {
         self.data_types.push(name.into());
         self
@@ -128,25 +129,26 @@ impl DeviceSessionsConfig {
         self
     }
 
-    /// How many devices may be known at once: connected, in a session, or within the late window of one. One more is refused with an error. Default 10,000.
+    /// How many devices may be known at once: connected, in a session, or within the late window of one. One more is refused with an error. From 1 to
+    /// 1,048,576. Default 10,000.
     pub fn devices(mut self, devices: usize) -> Self {
         self.devices = devices;
         self
     }
 
-    /// How many devices one connection may speak for. One more is refused with an error. Default 256.
+    /// How many devices one connection may speak for. One more is refused with an error. From 1 to 1,048,576. Default 256.
     pub fn devices_per_connection(mut self, devices: usize) -> Self {
         self.devices_per_connection = devices;
         self
     }
 
-    /// Bytes of a `deviceId`, and of a `sessionId` that is answered to. Longer ones are refused with an error. Default 128, at most 1,024.
+    /// Bytes of a `deviceId`, and of a `sessionId` that is answered to. Longer ones are refused with an error. From 1 to 1,024. Default 128.
     pub fn id_bytes(mut self, bytes: usize) -> Self {
         self.id_bytes = bytes;
         self
     }
 
-    /// How many replies to one device may wait for the store. A request beyond is refused with `STORAGE_UNAVAILABLE`. Default 8, at most 64.
+    /// How many replies to one device may wait for the store. A request beyond is refused with `STORAGE_UNAVAILABLE`. From 1 to 64. Default 8.
     pub fn pending_replies(mut self, replies: usize) -> Self {
         self.pending_replies = replies;
         self
@@ -154,7 +156,7 @@ impl DeviceSessionsConfig {
 
     /// How many ends of sessions that the store refused are kept, to be recorded when it is well again. Of more, one is given up for each, counted in
     /// [`Stats::contract_bounds`](crate::Stats::contract_bounds), and stays `active` in the store until it is opened anew. With as many as there are devices
-    /// all of them may leave at once. Default 10,000.
+    /// all of them may leave at once. From 1 to 1,048,576. Default 10,000.
     pub fn ends_kept(mut self, ends: usize) -> Self {
         self.ends_kept = ends;
         self

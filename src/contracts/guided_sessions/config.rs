@@ -35,19 +35,20 @@ pub struct GuidedSession {
 }
 
 impl GuidedSession {
-    /// A session without steps, which every instructor may control.
+    /// A session without steps, which every instructor may control. Its code is a part of the path: 1 to 128 bytes, no '/'.
     pub fn new(code: impl Into<String>) -> Self {
         Self { code: code.into(), subtasks: Vec::new(), instructors: Vec::new() }
     }
 
-    /// With one more step. They are gone through by their `order_index`, those of the same one as they are given here.
+    /// With one more step. They are gone through by their `order_index`, those of the same one as they are given here. At most 256 with
+    /// ids of their own, whose texts let the session take no more than 128 KiB, and each fit a quarter of [`log_bytes`](GuidedSessionsConfig::log_bytes).
     pub fn subtask(mut self, subtask: Subtask) -> Self {
         let at = self.subtasks.partition_point(|other| other.order_index <= subtask.order_index);
         self.subtasks.insert(at, subtask);
         self
     }
 
-    /// Controlled by this user, who must be an instructor, and by others that are named so; by none that is not.
+    /// Controlled by this user, who must be an instructor, and by others that are named so, at most 64; by none that is not.
     pub fn instructor(mut self, user_id: i64) -> Self {
         self.instructors.push(user_id);
         self
@@ -138,7 +139,8 @@ impl GuidedSessionsConfig {
         }
     }
 
-    /// With this session from the start. What a store knows of it (its status, its step, who took part) is taken over; its steps are those given here.
+    /// With this session from the start, one of at most [`sessions_max`](Self::sessions_max), each with a code of its own. What a store knows of it (its
+    /// status, its step, who took part) is taken over; its steps are those given here.
     pub fn session(mut self, session: GuidedSession) -> Self {
         self.sessions.push(session);
         self
@@ -150,26 +152,27 @@ impl GuidedSessionsConfig {
         self
     }
 
-    /// At most this many sessions. One more takes the place of one that has ended and is left by all, or is refused. Default 64.
+    /// At most this many sessions. One more takes the place of one that has ended and is left by all, or is refused. At least 1. Default 64.
     pub fn sessions_max(mut self, sessions: usize) -> Self {
         self.sessions_max = sessions;
         self
     }
 
-    /// At most this many people known to each session, connected or not; one more gets 403. Default 512.
+    /// At most this many people known to each session, connected or not; one more gets 403. At least 1. Default 512.
     pub fn participants(mut self, people: usize) -> Self {
         self.participants_max = people;
         self
     }
 
-    /// What people write (a call for help, a remark on a step, a status) is at most so long, in bytes; longer, it is answered with an error. Default 2 KiB.
+    /// What people write (a call for help, a remark on a step, a status) is at most so long, in bytes; longer, it is answered with an error. At least 1, and no
+    /// more than fits a quarter of [`log_bytes`](Self::log_bytes) when each byte is escaped by six. Default 2 KiB.
     pub fn words_bytes(mut self, bytes: usize) -> Self {
         self.words_bytes_max = bytes;
         self
     }
 
     /// The log of each of a session's two topics, see [`Topic::with_log_bytes`](crate::Topic::with_log_bytes): a client that lags by half of it is closed
-    /// with 1013, since a gap would be worse. A quarter of it is the largest message. Default 128 KiB.
+    /// with 1013, since a gap would be worse. A quarter of it is the largest message. At least 64 KiB. Default 128 KiB.
     pub fn log_bytes(mut self, bytes: usize) -> Self {
         self.log_bytes = bytes;
         self

@@ -111,7 +111,8 @@ impl TopicHubConfig {
         }
     }
 
-    /// With this topic, or with another class for one that is there. A name is lower case letters, digits, `_`, `-` and `.`, up to 64.
+    /// With this topic, or with another class for one that is there. A name is 1 to 64 lower case letters, digits, `_`,
+    /// `-` and `.`. At most 1,024 topics.
     pub fn topic(mut self, name: impl Into<String>, class: TopicClass) -> Self {
         let name = name.into();
         match self.topics.iter_mut().find(|topic| topic.name == name) {
@@ -121,26 +122,27 @@ impl TopicHubConfig {
         self
     }
 
-    /// At most this many connections on each topic. Default 1,024.
+    /// At most this many connections on each topic, 1 at least; one more is refused as [`refuse`](Self::refuse) says. Default 1,024.
     pub fn cap_per_topic(mut self, connections: usize) -> Self {
         self.cap = connections;
         self
     }
 
-    /// At most this many connections on one topic.
+    /// At most this many connections on one topic, 1 at least; the last word counts. Default: as [`cap_per_topic`](Self::cap_per_topic).
     pub fn cap_of(mut self, topic: impl Into<String>, connections: usize) -> Self {
         self.caps.push((topic.into(), connections));
         self
     }
 
-    /// How often every client is pinged by a message, counted from the start of the server; `None`: never. Default 30 s.
+    /// How often every client is pinged by a message, counted from the start of the server; `None`: never. At least 1 ms. Default 30 s.
     pub fn ping_interval(mut self, interval: Option<Duration>) -> Self {
         self.ping_interval = interval;
         self
     }
 
     /// After how long a topic with subscribers that nothing was published to is refreshed: the host is asked for it, by
-    /// [`HubEvent::Refresh`](crate::HubEvent::Refresh), and it is sent once more as [`resend`](Self::resend) says. `None`: never. Default 10 s.
+    /// [`HubEvent::Refresh`](crate::HubEvent::Refresh), and it is sent once more as [`resend`](Self::resend) says. `None`: never. At least
+    /// 1 ms. Default 10 s.
     pub fn poll_interval(mut self, interval: Option<Duration>) -> Self {
         self.poll_interval = interval;
         self
@@ -158,13 +160,13 @@ impl TopicHubConfig {
         self
     }
 
-    /// What is published to `from` is published to `to` as well, as its own message. `to` must be a state topic.
+    /// What is published to `from` is published to `to` as well, as its own message. `to` must be another topic, and a state topic. Default: no mirrors.
     pub fn mirror(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.mirrors.push((from.into(), to.into()));
         self
     }
 
-    /// The log of each topic, see [`Topic::with_log_bytes`]. Default 1 MiB; a quarter of it is the largest message.
+    /// The log of each topic, see [`Topic::with_log_bytes`]. A quarter of it is the largest message. At least 64 KiB. Default 1 MiB.
     pub fn log_bytes(mut self, bytes: usize) -> Self {
         self.log_bytes = bytes;
         self
