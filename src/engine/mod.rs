@@ -5,11 +5,15 @@
 //!
 //! 1. [`begin`](Engine::begin) with the time;
 //! 2. what happened: [`admit`](Engine::admit) for a new connection, [`readable`](Engine::readable) and [`writable`](Engine::writable) for readiness;
-//! 3. [`command`](Engine::command) for each command, while [`takes_commands`](Engine::takes_commands) says so;
-//! 4. [`run`](Engine::run): reads, deadlines, writes.
+//! 3. [`command`](Engine::command) for each command, while [`takes_commands`](Engine::takes_commands) says so, and the newest values, as commands, while
+//!    [`takes_values`](Engine::takes_values) does; before or behind these [`recorded`](Engine::recorded) and [`store_down`](Engine::store_down) for what the
+//!    store has said, in its order;
+//! 4. [`stop`](Engine::stop) when the server is to end;
+//! 5. [`run`](Engine::run): reads, deadlines, writes.
 //!
 //! Then it sleeps until something happens or [`next_deadline`](Engine::next_deadline), and not at all while [`has_work`](Engine::has_work). Calling
-//! `run` early, late or twice does no harm.
+//! `run` early, late or twice does no harm. After a stop it goes on until [`is_drained`](Engine::is_drained) and calls [`finish`](Engine::finish), or
+//! [`abort`](Engine::abort)s when there is no time left.
 
 mod apply;
 #[cfg(test)]
