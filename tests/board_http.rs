@@ -260,6 +260,40 @@ fn large_answers_are_compressed_for_who_takes_that() {
     assert_eq!(client.get("/healthz").text(), "ok\n");
 }
 
+/// What devices and people wrote is never taken for a page.
+#[test]
+fn no_browser_guesses_what_an_answer_is() {
+    let (_tags, monitor) = line(1);
+    let builder = Server::builder()
+        .mount(MONITOR, monitor)
+        .topic_hub(HUB, TopicHubConfig::new())
+        .device_sessions("/ws/device", DeviceSessionsConfig::new())
+        .board(BoardConfig::new());
+    let (_server, addr) = start(builder);
+    for (path, status) in [
+        ("/readyz", 200),
+        ("/metrics", 200),
+        ("/api", 200),
+        ("/api/stats", 200),
+        ("/api/equipment", 200),
+        ("/api/equipment?equipment=x", 400),
+        ("/api/topics", 200),
+        ("/api/topics/robots", 200),
+        ("/api/topics/none", 404),
+        ("/api/sessions", 200),
+        ("/api/sessions?limit=0", 400),
+        ("/api/sessions/none", 404),
+        ("/api/sessions/none/samples", 404),
+    ] {
+        let answer = ask(addr, path, "");
+        assert_eq!(
+            (answer.status, answer.header("x-content-type-options")),
+            (status, Some("nosniff")),
+            "{path}"
+        );
+    }
+}
+
 #[test]
 fn an_answer_too_long_to_compress_goes_as_it_is() {
     let (_tags, monitor) = line(7_000);

@@ -93,6 +93,7 @@ impl Watch {
         let answer = client.answer_head();
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/event-stream")));
         assert_eq!(answer.header("cache-control"), Some("no-cache"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         let mut watch = Self { client, text: String::new(), events: VecDeque::new() };
         assert_eq!(watch.next().name, "hello");
         watch
@@ -192,6 +193,7 @@ fn a_session_is_watched_while_it_is_recorded_and_then_downloaded() {
     let csv = Client::connect(addr).get(&format!("{samples}?format=csv"));
     assert!(csv.whole);
     assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
+    assert_eq!(csv.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(csv.header("content-disposition"), Some(&*format!("attachment; filename=\"{id}.csv\"")));
     let (header, lines) = csv.text().split_once("\r\n").unwrap();
     assert_eq!((header, lines.lines().count()), ("seq,received_at,device_id,payload", 3));
@@ -199,6 +201,7 @@ fn a_session_is_watched_while_it_is_recorded_and_then_downloaded() {
     assert_eq!(rest.text(), lines.split_once("\r\n").unwrap().1, "resumed, without the header");
     let jsonl = Client::connect(addr).get(&format!("{samples}?after=2"));
     assert_eq!(jsonl.header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(jsonl.header("x-content-type-options"), Some("nosniff"));
     let last = json(jsonl.text());
     assert_eq!((&last["seq"], &last["device_id"]), (&json("3"), &json("\"AMR_001\"")));
     assert_eq!(Client::connect(addr).get(&format!("{samples}?after=3")).text(), "");

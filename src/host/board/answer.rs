@@ -6,7 +6,7 @@ use crate::{
         coding::{accepts_gzip, gzip},
         json::write,
         request::Request,
-        response::Response,
+        response::{BodyStream, Response},
         tag::Tag,
     },
 };
@@ -36,7 +36,17 @@ pub(super) fn fault(status: u16, sentence: &str) -> Response {
     let mut text = String::from("{\"error\":");
     write::string(sentence, &mut text);
     text.push('}');
-    Response::json(status, text).with_header("Cache-Control", "no-cache")
+    as_it_says(Response::json(status, text)).with_header("Cache-Control", "no-cache")
+}
+
+/// What is made while it is sent.
+pub(super) fn stream(content_type: &'static str, body: impl BodyStream + 'static) -> Response {
+    as_it_says(Response::stream(200, content_type, body)).with_header("Cache-Control", "no-cache")
+}
+
+/// An answer that browsers take for what its type says, and never, by its first bytes, for a page: devices and people have written parts of it.
+pub(super) fn as_it_says(response: Response) -> Response {
+    response.with_header("X-Content-Type-Options", "nosniff")
 }
 
 /// Whether the client has it already.
@@ -64,5 +74,5 @@ fn packed(request: &Request<'_>, content_type: &'static str, bytes: Vec<u8>) -> 
     } else {
         Response::bytes(200, content_type, bytes)
     };
-    response.with_header("Vary", CODED)
+    as_it_says(response).with_header("Vary", CODED)
 }

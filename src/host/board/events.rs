@@ -27,8 +27,7 @@ fn open(feed: &Feed, context: &RouteContext<'_>, request: &Request<'_>) -> Respo
     // What is no number of ours is nothing that could have been missed.
     let last = request.header("last-event-id").and_then(|number| number.parse().ok());
     match feed.open(context.conn, last, context.now) {
-        Some(stream) => Response::stream(200, "text/event-stream", stream)
-            .with_header("Cache-Control", "no-cache")
+        Some(stream) => answer::stream("text/event-stream", stream)
             // What stands in between must not collect events.
             .with_header("X-Accel-Buffering", "no"),
         None => {

@@ -1,6 +1,6 @@
 //! The board itself: one page, its style, its script, and the client for browsers that it is built upon. They lie in the library.
 
-use super::answer::{CODED, is_known, unchanged, with_tag};
+use super::answer::{CODED, as_it_says, is_known, unchanged, with_tag};
 use crate::{
     contracts::route::{Route, RouteContext},
     wire::{
@@ -62,11 +62,10 @@ pub(super) fn route(file: File) -> impl Route {
         }
         let small = packed.len() < file.bytes.len() && accepts_gzip(request.header_all("accept-encoding"));
         let bytes = if small { Cow::Owned(packed.clone()) } else { Cow::Borrowed(file.bytes) };
-        let mut response = with_tag(Response::bytes(200, file.content_type, bytes), tag)
+        let mut response = with_tag(as_it_says(Response::bytes(200, file.content_type, bytes)), tag)
             .with_header("Cache-Control", "no-cache")
             .with_header("Vary", CODED)
             .with_header("Content-Security-Policy", policy(request.header("host")))
-            .with_header("X-Content-Type-Options", "nosniff")
             .with_header("Referrer-Policy", "no-referrer");
         if small {
             response = response.with_header("Content-Encoding", "gzip");

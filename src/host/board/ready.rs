@@ -1,6 +1,6 @@
 //! `/readyz`: whether the server can do its work. While it stops no route is asked: the engine says 503.
 
-use super::{late::Late, site::Shown};
+use super::{answer, late::Late, site::Shown};
 use crate::{
     contracts::route::{Route, RouteContext},
     wire::{request::Request, response::Response},
@@ -19,6 +19,6 @@ pub(super) fn route(shown: Shown, late: Arc<Late>) -> impl Route {
         let reasons: String = reasons.iter().filter(|(holds, _)| *holds).map(|(_, reason)| *reason).collect();
         let response =
             if reasons.is_empty() { Response::text(200, "ready\n") } else { Response::text(503, reasons) };
-        response.with_header("Cache-Control", "no-store")
+        answer::as_it_says(response).with_header("Cache-Control", "no-store")
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     wire::{
         request::Request,
-        response::{BodyStream, Pulled, Response},
+        response::{BodyStream, Pulled},
     },
 };
 use std::{
@@ -139,8 +139,7 @@ fn stream(
         answer: Arc::default(),
         _place: place,
     };
-    let response = Response::stream(200, content_type, download)
-        .with_header("Cache-Control", "no-cache")
+    let response = answer::stream(content_type, download)
         .with_header("Content-Disposition", format!("attachment; filename=\"{name}.{ending}\""));
     waiting.answer(response);
 }
