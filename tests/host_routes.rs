@@ -8,8 +8,17 @@ use andon::{
     Builder, ConfigError, Decision, Event, EventMask, Gate, Identity, Method, MountOptions, Now, Pulled,
     Request, Response, RouteContext, RouteOptions, Server, Setup, Topic, Verdict, Wall,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{Client, echo, get_head, host::next, http::say, start, stats_until};
+use std::{
+    collections::BTreeMap,
+    sync::mpsc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use support::{
+    Client, echo, get_head,
+    host::{holder, next},
+    http::say,
+    start, stats_until,
+};
 
 /// Whoever says who they are, with the role that they say.
 fn by_query() -> impl Gate {
@@ -56,6 +65,33 @@ fn a_route_of_a_mount_asks_what_the_mount_asks() {
     assert_eq!(ask("/state?who=anna&role=LEADER", foreign).0, 403, "same origin is the mount's");
     let same = "Origin: http://localhost\r\n";
     assert_eq!(ask("/state?who=anna&role=LEADER", same).0, 200);
+}
+
+/// Many who ask for much at once do not hold everyone else up: a turn answers some of them, and the next turns the others.
+#[test]
+fn a_turn_answers_only_so_much() {
+    const CLIENTS: usize = 24;
+    const ANSWER: usize = 1 << 20;
+    let (tell, told) = mpsc::channel();
+    let large = move |context: &RouteContext<'_>, _: &Request<'_>, _: &[u8]| {
+        tell.send(context.stats.turns).unwrap();
+        Response::bytes(200, "text/plain", vec![b'x'; ANSWER])
+    };
+    let (factory, holding) = holder();
+    let builder = Server::builder().mount("/hold", factory).route(Method::Get, "/large", large);
+    let (_server, addr) = start(builder);
+    let mut hold = holding(addr, "/hold");
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(addr)).collect();
+    clients.iter_mut().for_each(|client| assert_eq!(client.get("/healthz").status, 200));
+    // All of them are there when the loop looks again.
+    hold.hold();
+    clients.iter_mut().for_each(|client| client.send(get_head("/large")));
+    hold.release();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().body.len(), ANSWER));
+    let mut in_turn = BTreeMap::new();
+    told.try_iter().for_each(|turn| *in_turn.entry(turn).or_insert(0) += 1);
+    assert_eq!(in_turn.values().sum::<usize>(), CLIENTS);
+    assert!(in_turn.values().all(|answered| *answered <= 3), "2 MiB and one answer more: {in_turn:?}");
 }
 
 #[test]

@@ -620,6 +620,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
 
     fn answer(&mut self, slot: u32, mut asked: Asked, mut response: Response) {
         self.stats.headers_dropped += u64::from(response.headers_dropped);
+        self.effort += response.effort_bytes();
         let weight = match &response.body {
             _ if asked.is_head => 0,
             Body::Whole(bytes) => bytes.len(),

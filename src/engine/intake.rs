@@ -4,9 +4,7 @@ use super::{Engine, peer::Phase, ports::Ports, queue, transport::Transport};
 use crate::{
     ground::{
         close::{CloseCause, CloseCode},
-        limits::{
-            PARKED_BYTES_MAX, PREFIX_BYTES_MAX, READ_BYTES_PER_CONNECTION, READ_BYTES_PER_TURN, REFUSALS_MAX,
-        },
+        limits::{PARKED_BYTES_MAX, PREFIX_BYTES_MAX, READ_BYTES_PER_CONNECTION, REFUSALS_MAX},
     },
     wire::{
         head::HeadFault,
@@ -20,16 +18,15 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     /// Reads from those that are ready, each at most once, until the turn's budget is spent.
     pub(super) fn run_reads(&mut self) {
         let mut buffer = mem::take(&mut self.buffer);
-        let mut budget = READ_BYTES_PER_TURN;
         for _ in 0..self.ready.len() {
-            if budget == 0 || self.board.is_saturated() {
+            if self.has_done_enough() {
                 break;
             }
             let Some(slot) = self.ready.pop_front() else { break };
             if let Some(peer) = self.peers.at_mut(slot) {
                 peer.in_ready = false;
                 let taken = self.read_peer(slot, &mut buffer);
-                budget = budget.saturating_sub(taken);
+                self.effort += taken;
                 self.charge(slot);
                 if self.stopping {
                     self.stop_peer(slot);

@@ -56,7 +56,10 @@ use crate::{
         counters::Stats,
         foreign,
         id::{ConnId, MountId, TopicId},
-        limits::{DEADLINES_PER_TURN, LAST_WORDS_WAIT, Limits, READ_BUFFER_BYTES, REFUSAL_SLOTS},
+        limits::{
+            DEADLINES_PER_TURN, LAST_WORDS_WAIT, Limits, READ_BUFFER_BYTES, READ_BYTES_PER_TURN,
+            REFUSAL_SLOTS,
+        },
         time::{Now, Tick},
     },
     hub::{board::Board, deadlines::Deadlines, outbox::Outbox, registry::TopicIds},
@@ -134,6 +137,8 @@ pub(crate) struct Engine<T, P> {
 
     /// To be read, in turn.
     ready: VecDeque<u32>,
+    /// What this turn has read and answered, in bytes.
+    effort: usize,
     /// With something private to write.
     dirty: VecDeque<u32>,
     /// Commands that wait with their mounts.
@@ -200,6 +205,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             cause: None,
             broken: Vec::new(),
             ready: VecDeque::new(),
+            effort: 0,
             dirty: VecDeque::new(),
             held: held::Held::default(),
             parked: 0,
@@ -319,14 +325,19 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         }
     }
 
-    /// Whether a command may be given now: not while a fan-out must come first, nor while as many as may be wait for what they could tell the host.
+    /// Whether a command may be given now: not while a fan-out must come first, nor in a turn that has answered enough, nor while as many as may be wait for what they could tell the host.
     pub(crate) fn takes_commands(&self) -> bool {
-        !self.board.is_saturated() && !self.holds_enough()
+        !self.has_done_enough() && !self.holds_enough()
     }
 
     /// Whether newest values may be taken: while a fan-out must come first, they are better replaced where they wait. The fan-out keeps the driver awake.
     pub(crate) fn takes_values(&self) -> bool {
-        !self.board.is_saturated()
+        !self.has_done_enough()
+    }
+
+    /// Whether what comes in must wait: for a fan-out that must come first, or for the next turn.
+    fn has_done_enough(&self) -> bool {
+        self.board.is_saturated() || self.effort >= READ_BYTES_PER_TURN
     }
 
     /// Reads, deadlines, writes.
@@ -336,6 +347,7 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.release_held();
         self.run_deadlines();
         self.run_reads();
+        self.effort = 0;
         #[cfg(feature = "board")]
         self.turn_feeds();
         self.flush();

@@ -145,7 +145,7 @@ const _: () = assert!(DESCRIPTORS_RESERVED < DESCRIPTORS_SPARED);
 pub(crate) const READ_BUFFER_BYTES: usize = 256 << 10;
 /// What a connection may read in one turn before the others get theirs.
 pub(crate) const READ_BYTES_PER_CONNECTION: usize = READ_BUFFER_BYTES;
-/// What all connections may read in one turn before it goes to its writes.
+/// What all connections may read in one turn before it goes to its writes; what is done to answer requests counts like what is read.
 pub(crate) const READ_BYTES_PER_TURN: usize = 8 * READ_BYTES_PER_CONNECTION;
 /// An incomplete frame up to this size is put before the next read, so that both are parsed in one go; a
 /// larger one is completed where it lies.
@@ -401,6 +401,9 @@ pub(crate) const GZIP_BYTES_MIN: usize = 1 << 10;
 /// See [`GZIP_BYTES_MIN`].
 #[cfg(feature = "board")]
 pub(crate) const GZIP_BYTES_MAX: usize = 1 << 20;
+/// Compressing a byte takes as much of a turn as reading so many.
+#[cfg(feature = "board")]
+pub(crate) const GZIP_EFFORT: usize = 8;
 /// Messages of one topic in the list of all: of a topic with more of them, the list shows none.
 #[cfg(feature = "board")]
 pub(crate) const TOPIC_LISTED_BYTES_MAX: usize = 64 << 10;

@@ -40,6 +40,8 @@ pub struct Response {
     pub(crate) body: Body,
     /// Those that could not be sent.
     pub(crate) headers_dropped: u16,
+    /// What was done on the loop's thread to make it, in bytes, where that is more than its body.
+    effort_bytes: usize,
 }
 
 impl Response {
@@ -51,7 +53,8 @@ impl Response {
             log::warn!("an answer cannot have the status {status}: it goes as 500");
             500
         };
-        Self { status, headers: Vec::new(), body: Body::Whole(Cow::Borrowed(b"")), headers_dropped: 0 }
+        let body = Body::Whole(Cow::Borrowed(b"".as_slice()));
+        Self { status, headers: Vec::new(), body, headers_dropped: 0, effort_bytes: 0 }
     }
 
     /// A text for people, `text/plain; charset=utf-8`.
@@ -143,6 +146,23 @@ impl Response {
             Body::Whole(bytes) => headers + bytes.len(),
             Body::Stream(_) => headers,
         }
+    }
+
+    /// Says what it cost to make it, for one that is short although much was looked through or compressed for it.
+    #[cfg(feature = "board")]
+    pub(crate) fn with_effort(mut self, bytes: usize) -> Self {
+        self.effort_bytes = bytes;
+        self
+    }
+
+    /// What it takes of a turn.
+    pub(crate) fn effort_bytes(&self) -> usize {
+        let body = match &self.body {
+            Body::Whole(bytes) => bytes.len(),
+            // It is pulled at the pace of the client, within what is written in a turn.
+            Body::Stream(_) => 0,
+        };
+        self.effort_bytes.max(body)
     }
 
     /// The status.

@@ -1,7 +1,7 @@
 //! How endpoints answer: JSON with a tag, compressed where that helps, and errors in words.
 
 use crate::{
-    ground::limits::{GZIP_BYTES_MAX, GZIP_BYTES_MIN},
+    ground::limits::{GZIP_BYTES_MAX, GZIP_BYTES_MIN, GZIP_EFFORT},
     wire::{
         coding::{accepts_gzip, gzip},
         json::write,
@@ -20,7 +20,7 @@ pub(super) fn json(request: &Request<'_>, text: String) -> Response {
 /// JSON about the present. The tag is of what it says, the moment left aside, so that who asks again and again is told in short that nothing has changed.
 pub(super) fn tagged_json(request: &Request<'_>, tag: Tag, text: String) -> Response {
     if is_known(request, tag) {
-        return unchanged(tag);
+        return unchanged(tag).with_effort(text.len());
     }
     let response = with_tag(packed(request, "application/json", text.into_bytes()), tag);
     response.with_header("Cache-Control", "no-cache")
@@ -70,9 +70,36 @@ pub(super) const CODED: &str = "Accept-Encoding";
 fn packed(request: &Request<'_>, content_type: &'static str, bytes: Vec<u8>) -> Response {
     let worth_it = (GZIP_BYTES_MIN..=GZIP_BYTES_MAX).contains(&bytes.len());
     let response = if worth_it && accepts_gzip(request.header_all("accept-encoding")) {
-        Response::bytes(200, content_type, gzip(&bytes, false)).with_header("Content-Encoding", "gzip")
+        Response::bytes(200, content_type, gzip(&bytes, false))
+            .with_header("Content-Encoding", "gzip")
+            .with_effort(bytes.len() * GZIP_EFFORT)
     } else {
         Response::bytes(200, content_type, bytes)
     };
     as_it_says(response).with_header("Vary", CODED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{owned::OwnedRequest, request::Method};
+
+    /// What a turn may spend is counted by it: short answers must not hide what was done for them.
+    #[test]
+    fn an_answer_says_what_it_cost() {
+        let text = "x".repeat(GZIP_BYTES_MIN);
+        let cost = |headers: &[(&'static str, String)], text: &str| {
+            let request = OwnedRequest::new(Method::Get, "/api");
+            let request = headers
+                .iter()
+                .fold(request, |request, (name, value)| request.with_header(*name, value.clone()));
+            request.with(|request| json(request, text.to_owned()).effort_bytes())
+        };
+        let tag = Tag::of([text.as_bytes()]).to_string();
+        assert_eq!(cost(&[], &text), text.len());
+        assert_eq!(cost(&[("If-None-Match", tag)], &text), text.len(), "it was made to be compared");
+        let packed = [("Accept-Encoding", "gzip".to_owned())];
+        assert_eq!(cost(&packed, &text), GZIP_EFFORT * text.len());
+        assert_eq!(cost(&packed, "{}"), 2, "too short to be compressed");
+    }
 }
