@@ -34,6 +34,7 @@ use crate::ground::{
 use clerk::{Book, Clerk};
 use command::{DeviceCommand, SessionInfo};
 use config::DeviceSessionsConfig;
+use device::Device;
 use inbox::{Complaint, Heard};
 use peer::Peer;
 use replies::Reply;
@@ -174,6 +175,8 @@ impl Contract for Sessions {
                 self.arm(fx);
             }
             DeviceCommand::List { answer } => answer(self.list()),
+            #[cfg(feature = "board")]
+            DeviceCommand::Find { session, answer } => answer(self.find(&session)),
         }
     }
 
@@ -226,18 +229,14 @@ impl Sessions {
 
     fn list(&self) -> Vec<SessionInfo> {
         let devices = self.devices.places().into_iter().filter_map(|at| self.devices.get(at));
-        devices
-            .filter_map(|device| {
-                let active = device.active.as_ref()?;
-                Some(SessionInfo {
-                    id: Arc::clone(&active.row.id),
-                    device: Arc::clone(&device.id),
-                    started_at: active.row.started_at,
-                    sample_count: active.tally.kept(),
-                    holder: active.holder,
-                })
-            })
-            .collect()
+        devices.filter_map(info).collect()
+    }
+
+    #[cfg(feature = "board")]
+    fn find(&self, session: &str) -> Option<SessionInfo> {
+        let device = self.devices.get(self.devices.of_session(session)?)?;
+        // One of its sessions that has ended takes late data, but is under way no more.
+        info(device).filter(|info| *info.id == *session)
     }
 
     fn arm(&mut self, fx: &mut Effects) {
@@ -248,6 +247,18 @@ impl Sessions {
             fx.arm(due);
         }
     }
+}
+
+/// Of a device's session, if one is under way.
+fn info(device: &Device) -> Option<SessionInfo> {
+    let active = device.active.as_ref()?;
+    Some(SessionInfo {
+        id: Arc::clone(&active.row.id),
+        device: Arc::clone(&device.id),
+        started_at: active.row.started_at,
+        sample_count: active.tally.kept(),
+        holder: active.holder,
+    })
 }
 
 #[cfg(test)]
@@ -306,6 +317,33 @@ mod tests {
     }
 
     const GONE: Closed = Closed { cause: CloseCause::Lost, code: crate::ground::close::CloseCode::ABNORMAL };
+
+    /// As it would be listed; one that has ended is not, though it still takes late data.
+    #[test]
+    #[cfg(feature = "board")]
+    fn one_session_is_found_while_it_is_under_way() {
+        let (mut sessions, mut fx) = made(DeviceSessionsConfig::new());
+        let peer = ConnId::from_bits(1);
+        open(&mut sessions, &mut fx, peer);
+        let start = |device: &str| format!(r#"{{"type":"session_start","deviceId":"{device}"}}"#);
+        say(&mut sessions, &mut fx, peer, &start("a"));
+        let before = sessions.list().remove(0);
+        say(&mut sessions, &mut fx, peer, &start("a"));
+        say(&mut sessions, &mut fx, peer, &start("b"));
+        let mut found = |id: &str| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let answer = Box::new(move |session| drop(tell.send(session)));
+            sessions.command(&mut fx, Box::new(DeviceCommand::Find { session: id.into(), answer }));
+            (told.recv().unwrap(), sessions.list())
+        };
+        assert_eq!(found(&before.id).0, None, "another has taken its place");
+        assert_eq!(found("session_none").0, None);
+        let (_, listed) = found("");
+        assert_eq!(listed.len(), 2);
+        for session in listed {
+            assert_eq!(found(&session.id).0, Some(session));
+        }
+    }
 
     /// Whatever devices do, in the end nothing is left of them, and no deadline.
     #[test]

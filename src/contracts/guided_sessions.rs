@@ -410,6 +410,8 @@ impl Guided {
                 }
             }
             Order::List(tell) => tell(self.sessions.values().map(info).collect()),
+            #[cfg(feature = "board")]
+            Order::Find { code, tell } => tell(self.sessions.get(code.as_str()).map(info)),
         }
     }
 

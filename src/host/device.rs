@@ -103,6 +103,16 @@ impl DeviceSessions {
         self.send(DeviceCommand::List { answer: Box::new(then) })
     }
 
+    /// One session, if it is under way, for a callback as [`sessions_then`](Self::sessions_then)'s.
+    #[cfg(feature = "board")]
+    pub(crate) fn session_then(
+        &self,
+        session_id: &str,
+        then: impl FnOnce(Option<SessionInfo>) + Send + 'static,
+    ) -> Result<(), SendError<()>> {
+        self.send(DeviceCommand::Find { session: session_id.into(), answer: Box::new(then) })
+    }
+
     fn send(&self, command: DeviceCommand) -> Result<(), SendError<()>> {
         let command: Box<dyn Any + Send> = Box::new(command);
         self.handle.command(self.mount, command).map_err(|error| match error {

@@ -118,6 +118,16 @@ impl GuidedSessions {
         self.place(Order::List(Box::new(then)))
     }
 
+    /// One of them, if there is one of this code, for a callback as [`sessions_then`](Self::sessions_then)'s.
+    #[cfg(feature = "board")]
+    pub(crate) fn session_then(
+        &self,
+        code: &str,
+        then: impl FnOnce(Option<GuidedInfo>) + Send + 'static,
+    ) -> Result<(), GuidedError> {
+        self.place(Order::Find { code: code.to_owned(), tell: Box::new(then) })
+    }
+
     fn control(
         &self,
         code: &str,

@@ -25,6 +25,9 @@ pub(crate) enum DeviceCommand {
     End { session: Box<str> },
     /// Tells of all sessions under way, in the order of their devices' ids.
     List { answer: Box<dyn FnOnce(Vec<SessionInfo>) + Send> },
+    /// Tells of one session, if it is under way.
+    #[cfg(feature = "board")]
+    Find { session: Box<str>, answer: Box<dyn FnOnce(Option<SessionInfo>) + Send> },
 }
 
 impl fmt::Debug for DeviceCommand {
@@ -32,6 +35,10 @@ impl fmt::Debug for DeviceCommand {
         match self {
             Self::End { session } => f.debug_struct("End").field("session", session).finish(),
             Self::List { .. } => f.debug_struct("List").finish_non_exhaustive(),
+            #[cfg(feature = "board")]
+            Self::Find { session, .. } => {
+                f.debug_struct("Find").field("session", session).finish_non_exhaustive()
+            }
         }
     }
 }

@@ -92,6 +92,12 @@ pub(crate) enum Order {
     },
     /// Says how things are.
     List(Box<dyn FnOnce(Vec<GuidedInfo>) + Send>),
+    /// Says how one session is, if there is one of this code.
+    #[cfg(feature = "board")]
+    Find {
+        code: String,
+        tell: Box<dyn FnOnce(Option<GuidedInfo>) + Send>,
+    },
 }
 
 /// An order on its way, and the room that it takes until it is carried out.
@@ -158,6 +164,8 @@ impl OrderDesk {
                 code.len() + text.len()
             }
             Order::List(_) => 0,
+            #[cfg(feature = "board")]
+            Order::Find { code, .. } => code.len(),
         };
         let bytes = bytes + size_of::<Placed>();
         let room = Room { taken: Arc::clone(&self.taken), bytes };

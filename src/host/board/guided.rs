@@ -11,6 +11,7 @@ use crate::{
         guided_sessions::{orders::GuidedInfo, user},
         route::{Reply, Route, RouteContext},
     },
+    host::guided::GuidedSessions,
     wire::{
         json::{
             fields::{list, object},
@@ -27,7 +28,12 @@ use std::sync::Arc;
 pub(super) fn all(late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let now = context.now.wall;
-        ask(&late, context, request, move |waiting, sessions| {
+        let (waiting, guided) = match door(&late, context, request) {
+            Ok(asked) => asked,
+            Err(refused) => return refused.into(),
+        };
+        // If it is not taken, it is dropped, and with it who waits.
+        let _ = guided.sessions_then(move |sessions| {
             let mut shown = String::new();
             list(&mut shown, &sessions, session);
             let tag = Tag::of([shown.as_bytes()]);
@@ -36,24 +42,29 @@ pub(super) fn all(late: Arc<Late>) -> impl Route {
                 fields.quoted("timestamp", now).plain("sessions", shown);
             });
             waiting.tagged_json(tag, out);
-        })
+        });
+        Reply::Later
     }
 }
 
 /// `/api/guided/{code}`
 pub(super) fn one(late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
-        let code = request.param("code").unwrap_or_default().to_owned();
-        ask(&late, context, request, move |waiting, sessions| {
-            match sessions.iter().find(|info| *info.session.code == *code) {
-                Some(info) => {
-                    let mut out = String::new();
-                    session(&mut out, info);
-                    waiting.json(out);
-                }
-                None => waiting.answer(answer::fault(404, "there is no guided session of this code")),
+        let (waiting, guided) = match door(&late, context, request) {
+            Ok(asked) => asked,
+            Err(refused) => return refused.into(),
+        };
+        let code = request.param("code").unwrap_or_default();
+        // If it is not taken, it is dropped, and with it who waits.
+        let _ = guided.session_then(code, move |found| match found {
+            Some(info) => {
+                let mut out = String::new();
+                session(&mut out, &info);
+                waiting.json(out);
             }
-        })
+            None => waiting.answer(answer::fault(404, "there is no guided session of this code")),
+        });
+        Reply::Later
     }
 }
 
@@ -80,21 +91,18 @@ pub(super) fn stranger() -> Response {
     )
 }
 
-fn ask(
+/// Who waits for the contract's word, and where to ask for it; else the answer to whom is not let in, or that nobody can be asked.
+fn door(
     late: &Late,
     context: &RouteContext<'_>,
     request: &Request<'_>,
-    then: impl FnOnce(Waiting, Vec<GuidedInfo>) + Send + 'static,
-) -> Reply {
+) -> Result<(Waiting, GuidedSessions), Response> {
     if user(context.identity).is_none() {
-        return stranger().into();
+        return Err(stranger());
     }
-    let Some(handle) = late.handle() else { return busy().into() };
-    let Some(guided) = handle.mounted_guided_sessions() else { return busy().into() };
-    let waiting = Waiting::new(handle, context, request);
-    // If it is not taken, it is dropped, and with it who waits.
-    let _ = guided.sessions_then(move |sessions| then(waiting, sessions));
-    Reply::Later
+    let handle = late.handle().ok_or_else(busy)?;
+    let guided = handle.mounted_guided_sessions().ok_or_else(busy)?;
+    Ok((Waiting::new(handle, context, request), guided))
 }
 
 fn session(out: &mut String, info: &GuidedInfo) {

@@ -20,7 +20,10 @@ use crate::{
         limits::{SESSIONS_SHOWN_DEFAULT, SESSIONS_SHOWN_MAX},
         time::Wall,
     },
-    host::recordings::{ReadError, Recordings},
+    host::{
+        device::DeviceSessions,
+        recordings::{ReadError, Recordings},
+    },
     wire::{
         json::fields::{list, object},
         request::Request,
@@ -38,13 +41,19 @@ pub(super) fn all(pattern: String, late: Arc<Late>) -> impl Route {
             Err(why) => return answer::fault(400, why).into(),
         };
         let (now, recordings) = (context.now.wall, late.recordings().cloned());
-        ask(&pattern, &late, context, request, move |waiting, sessions| {
+        let (waiting, devices) = match door(&pattern, &late, context, request) {
+            Ok(asked) => asked,
+            Err(busy) => return busy.into(),
+        };
+        // If it is not taken, it is dropped, and with it who waits.
+        let _ = devices.sessions_then(move |sessions| {
             let listing = Listing::new(now, wish, sessions);
             match recordings {
                 Some(recordings) => listing.read(waiting, recordings),
                 None => listing.answer(waiting),
             }
-        })
+        });
+        Reply::Later
     }
 }
 
@@ -53,9 +62,14 @@ pub(super) fn one(pattern: String, late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let id = request.param("id").unwrap_or_default().to_owned();
         let recordings = late.recordings().cloned();
-        ask(&pattern, &late, context, request, move |waiting, sessions| {
-            if let Some(session) = sessions.iter().find(|session| *session.id == *id) {
-                return waiting.json(text(of_active(session)));
+        let (waiting, devices) = match door(&pattern, &late, context, request) {
+            Ok(asked) => asked,
+            Err(busy) => return busy.into(),
+        };
+        // If it is not taken, it is dropped, and with it who waits.
+        let _ = devices.session_then(&id.clone(), move |session| {
+            if let Some(session) = session {
+                return waiting.json(text(of_active(&session)));
             }
             let Some(recordings) = recordings else { return waiting.answer(unknown()) };
             // If it is not taken, it is dropped, and with it who waits.
@@ -64,7 +78,8 @@ pub(super) fn one(pattern: String, late: Arc<Late>) -> impl Route {
                 Ok(None) | Err(ReadError::Store(StoreError::Rejected(_))) => waiting.answer(unknown()),
                 Err(why) => waiting.unread(&why),
             });
-        })
+        });
+        Reply::Later
     }
 }
 
@@ -72,20 +87,16 @@ pub(super) fn unknown() -> Response {
     answer::fault(404, "there is no device session of this id")
 }
 
-/// Asks the contract for the sessions under way.
-fn ask(
+/// Who waits for the contract's word, and where to ask for it; else the answer that nobody can be asked.
+fn door(
     pattern: &str,
     late: &Late,
     context: &RouteContext<'_>,
     request: &Request<'_>,
-    then: impl FnOnce(Waiting, Vec<SessionInfo>) + Send + 'static,
-) -> Reply {
-    let Some(handle) = late.handle() else { return busy().into() };
-    let Some(devices) = handle.device_sessions(pattern) else { return busy().into() };
-    let waiting = Waiting::new(handle, context, request);
-    // If it is not taken, it is dropped, and with it who waits.
-    let _ = devices.sessions_then(move |sessions| then(waiting, sessions));
-    Reply::Later
+) -> Result<(Waiting, DeviceSessions), Response> {
+    let handle = late.handle().ok_or_else(busy)?;
+    let devices = handle.device_sessions(pattern).ok_or_else(busy)?;
+    Ok((Waiting::new(handle, context, request), devices))
 }
 
 fn of_active(session: &SessionInfo) -> SessionShape<'_> {
