@@ -10,7 +10,7 @@ use andon::{
 };
 use serde_json::Value;
 use std::{collections::VecDeque, net::SocketAddr};
-use support::{Client, PATIENCE, eventually, get_head, limits, start, upgrade_head};
+use support::{Client, PATIENCE, eventually, get_head, host::holder, limits, start, upgrade_head};
 
 const DEVICES: &str = "/ws/device";
 const GUIDED: &str = "/ws/sessions/{code}/";
@@ -354,6 +354,34 @@ fn downloads_and_streams_are_bounded() {
     eventually("a place is free again", || server.stats().feed_streams == 63);
     drop(Watch::open(addr, "/api/events", ""));
     assert_eq!(server.stats().feed_refused, 1);
+}
+
+/// For each list the contract copies all sessions under way: many who ask at once must not hold the loop up.
+#[test]
+fn lists_that_are_put_together_are_bounded() {
+    let (factory, holding) = holder();
+    let options = MountOptions::new().gate(gate);
+    let builder = devices().guided_sessions_with(GUIDED, options, GuidedSessionsConfig::new());
+    let (_server, addr) = start(builder.mount("/hold", factory));
+    let mut hold = holding(addr, "/hold");
+    for path in ["/api/sessions", "/api/guided"] {
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: who=1-STUDENT\r\n\r\n");
+        let mut clients: Vec<_> = (0..20).map(|_| Client::connect(addr)).collect();
+        clients.iter_mut().for_each(|client| assert_eq!(client.get("/healthz").status, 200));
+        // All of them are there when the loop looks again.
+        hold.hold();
+        clients.iter_mut().for_each(|client| client.send(&ask));
+        hold.release();
+        let answers: Vec<_> = clients.iter_mut().map(Client::answer).collect();
+        let (shown, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+        assert_eq!((shown.len(), refused.len()), (16, 4), "{path}");
+        for answer in refused {
+            assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+            assert!(json(answer.text())["error"].as_str().unwrap().contains("as many lists"));
+        }
+        let mut again = Client::connect(addr);
+        assert_eq!(again.ask(&ask).status, 200, "the places are free again");
+    }
 }
 
 #[test]

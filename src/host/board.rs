@@ -10,6 +10,7 @@ pub(super) mod late;
 mod later;
 mod metrics;
 mod overview;
+mod places;
 mod ready;
 mod samples;
 mod sessions;

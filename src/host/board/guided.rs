@@ -3,7 +3,8 @@
 use super::{
     answer,
     late::Late,
-    later::{Waiting, busy},
+    later::{Waiting, busy, enough},
+    places::Places,
 };
 use crate::{
     contracts::{
@@ -11,7 +12,8 @@ use crate::{
         guided_sessions::{orders::GuidedInfo, user},
         route::{Reply, Route, RouteContext},
     },
-    host::guided::GuidedSessions,
+    ground::limits::LISTS_MAX,
+    host::{guided::GuidedSessions, handle::Handle},
     wire::{
         json::{
             fields::{list, object},
@@ -26,14 +28,18 @@ use std::sync::Arc;
 
 /// `/api/guided`
 pub(super) fn all(late: Arc<Late>) -> impl Route {
+    let lists = Places::new(LISTS_MAX);
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let now = context.now.wall;
-        let (waiting, guided) = match door(&late, context, request) {
-            Ok(asked) => asked,
+        let (handle, guided) = match door(&late, context) {
+            Ok(door) => door,
             Err(refused) => return refused.into(),
         };
+        let Some(place) = lists.take() else { return enough().into() };
+        let waiting = Waiting::new(handle, context, request);
         // If it is not taken, it is dropped, and with it who waits.
         let _ = guided.sessions_then(move |sessions| {
+            let _place = place;
             let mut shown = String::new();
             list(&mut shown, &sessions, session);
             let tag = Tag::of([shown.as_bytes()]);
@@ -50,11 +56,12 @@ pub(super) fn all(late: Arc<Late>) -> impl Route {
 /// `/api/guided/{code}`
 pub(super) fn one(late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
-        let (waiting, guided) = match door(&late, context, request) {
-            Ok(asked) => asked,
+        let (handle, guided) = match door(&late, context) {
+            Ok(door) => door,
             Err(refused) => return refused.into(),
         };
         let code = request.param("code").unwrap_or_default();
+        let waiting = Waiting::new(handle, context, request);
         // If it is not taken, it is dropped, and with it who waits.
         let _ = guided.session_then(code, move |found| match found {
             Some(info) => {
@@ -91,18 +98,14 @@ pub(super) fn stranger() -> Response {
     )
 }
 
-/// Who waits for the contract's word, and where to ask for it; else the answer to whom is not let in, or that nobody can be asked.
-fn door(
-    late: &Late,
-    context: &RouteContext<'_>,
-    request: &Request<'_>,
-) -> Result<(Waiting, GuidedSessions), Response> {
+/// Where to ask the contract; else the answer to whom is not let in, or that nobody can be asked.
+fn door<'l>(late: &'l Late, context: &RouteContext<'_>) -> Result<(&'l Handle, GuidedSessions), Response> {
     if user(context.identity).is_none() {
         return Err(stranger());
     }
     let handle = late.handle().ok_or_else(busy)?;
     let guided = handle.mounted_guided_sessions().ok_or_else(busy)?;
-    Ok((Waiting::new(handle, context, request), guided))
+    Ok((handle, guided))
 }
 
 fn session(out: &mut String, info: &GuidedInfo) {

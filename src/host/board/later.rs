@@ -72,6 +72,13 @@ impl Drop for Waiting {
     }
 }
 
+/// The answer when as many lists as may be are put together already.
+pub(super) fn enough() -> Response {
+    let why =
+        "as many lists are asked for at once as may be: try again later, or ask for one session by its path";
+    answer::fault(503, why).with_header("Retry-After", "1")
+}
+
 /// The answer when nobody has time for the question.
 pub(super) fn busy() -> Response {
     answer::fault(503, "too much waits for the server: try again later").with_header("Retry-After", "1")

@@ -1,6 +1,12 @@
 //! `/api/sessions/{id}/samples`: what was recorded of a session, a page at a time at the pace of the client.
 
-use super::{answer, late::Late, later::Waiting, sessions::unknown};
+use super::{
+    answer,
+    late::Late,
+    later::Waiting,
+    places::{Place, Places},
+    sessions::unknown,
+};
 use crate::{
     contracts::{
         route::{Reply, Route, RouteContext},
@@ -18,15 +24,12 @@ use crate::{
     },
 };
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     vec,
 };
 
 pub(super) fn route(late: Arc<Late>) -> impl Route {
-    let downloads = Downloads::default();
+    let downloads = Places::new(DOWNLOADS_MAX);
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let wish = match Wish::of(request) {
             Ok(wish) => wish,
@@ -68,33 +71,8 @@ impl Wish {
     }
 }
 
-/// The downloads that run.
-#[derive(Debug, Clone, Default)]
-struct Downloads(Arc<AtomicUsize>);
-
-/// The place of one of them; free again when it is dropped.
-#[derive(Debug)]
-struct DownloadPlace(Downloads);
-
-impl Downloads {
-    fn take(&self) -> Option<DownloadPlace> {
-        // Only the loop's thread takes places, and the count guards nothing.
-        if self.0.load(Relaxed) >= DOWNLOADS_MAX {
-            return None;
-        }
-        self.0.fetch_add(1, Relaxed);
-        Some(DownloadPlace(self.clone()))
-    }
-}
-
-impl Drop for DownloadPlace {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Relaxed);
-    }
-}
-
 /// Looks whether there is such a session, and reads its first page: what fails here still is an answer of its own.
-fn begin(waiting: Waiting, recordings: Recordings, wish: Wish, place: DownloadPlace) {
+fn begin(waiting: Waiting, recordings: Recordings, wish: Wish, place: Place) {
     let reader = recordings.clone();
     // If a question is not taken, it is dropped, and with it who waits.
     let _ = recordings.session_then(&wish.session.clone(), move |found| match found {
@@ -113,13 +91,7 @@ fn begin(waiting: Waiting, recordings: Recordings, wish: Wish, place: DownloadPl
     });
 }
 
-fn stream(
-    waiting: Waiting,
-    recordings: Recordings,
-    wish: Wish,
-    place: DownloadPlace,
-    page: Vec<DeviceSample>,
-) {
+fn stream(waiting: Waiting, recordings: Recordings, wish: Wish, place: Place, page: Vec<DeviceSample>) {
     let Wish { session, format, after } = wish;
     let (content_type, ending) = match format {
         ExportFormat::Csv => ("text/csv; charset=utf-8", "csv"),
@@ -157,7 +129,7 @@ struct Download {
     line: String,
     page: vec::IntoIter<DeviceSample>,
     answer: Arc<Mutex<Asked>>,
-    _place: DownloadPlace,
+    _place: Place,
 }
 
 /// What has become of the question for the next page.

@@ -3,7 +3,8 @@
 use super::{
     answer,
     late::Late,
-    later::{Waiting, busy},
+    later::{Waiting, busy, enough},
+    places::Places,
 };
 use crate::{
     contracts::{
@@ -17,11 +18,12 @@ use crate::{
         },
     },
     ground::{
-        limits::{SESSIONS_SHOWN_DEFAULT, SESSIONS_SHOWN_MAX},
+        limits::{LISTS_MAX, SESSIONS_SHOWN_DEFAULT, SESSIONS_SHOWN_MAX},
         time::Wall,
     },
     host::{
         device::DeviceSessions,
+        handle::Handle,
         recordings::{ReadError, Recordings},
     },
     wire::{
@@ -35,19 +37,24 @@ use std::{collections::HashMap, sync::Arc};
 
 /// `/api/sessions`
 pub(super) fn all(pattern: String, late: Arc<Late>) -> impl Route {
+    let lists = Places::new(LISTS_MAX);
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let wish = match Wish::of(request) {
             Ok(wish) => wish,
             Err(why) => return answer::fault(400, why).into(),
         };
         let (now, recordings) = (context.now.wall, late.recordings().cloned());
-        let (waiting, devices) = match door(&pattern, &late, context, request) {
-            Ok(asked) => asked,
+        let (handle, devices) = match door(&pattern, &late) {
+            Ok(door) => door,
             Err(busy) => return busy.into(),
         };
+        let Some(place) = lists.take() else { return enough().into() };
+        let waiting = Waiting::new(handle, context, request);
         // If it is not taken, it is dropped, and with it who waits.
         let _ = devices.sessions_then(move |sessions| {
             let listing = Listing::new(now, wish, sessions);
+            // What is kept of them is a page. What is read beside it has a bound of its own.
+            drop(place);
             match recordings {
                 Some(recordings) => listing.read(waiting, recordings),
                 None => listing.answer(waiting),
@@ -62,10 +69,11 @@ pub(super) fn one(pattern: String, late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let id = request.param("id").unwrap_or_default().to_owned();
         let recordings = late.recordings().cloned();
-        let (waiting, devices) = match door(&pattern, &late, context, request) {
-            Ok(asked) => asked,
+        let (handle, devices) = match door(&pattern, &late) {
+            Ok(door) => door,
             Err(busy) => return busy.into(),
         };
+        let waiting = Waiting::new(handle, context, request);
         // If it is not taken, it is dropped, and with it who waits.
         let _ = devices.session_then(&id.clone(), move |session| {
             if let Some(session) = session {
@@ -87,16 +95,11 @@ pub(super) fn unknown() -> Response {
     answer::fault(404, "there is no device session of this id")
 }
 
-/// Who waits for the contract's word, and where to ask for it; else the answer that nobody can be asked.
-fn door(
-    pattern: &str,
-    late: &Late,
-    context: &RouteContext<'_>,
-    request: &Request<'_>,
-) -> Result<(Waiting, DeviceSessions), Response> {
+/// Where to ask the contract; else the answer that nobody can be asked.
+fn door<'l>(pattern: &str, late: &'l Late) -> Result<(&'l Handle, DeviceSessions), Response> {
     let handle = late.handle().ok_or_else(busy)?;
     let devices = handle.device_sessions(pattern).ok_or_else(busy)?;
-    Ok((Waiting::new(handle, context, request), devices))
+    Ok((handle, devices))
 }
 
 fn of_active(session: &SessionInfo) -> SessionShape<'_> {
