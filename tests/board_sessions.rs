@@ -5,11 +5,16 @@
 mod support;
 
 use andon::{
-    BoardConfig, Builder, DeviceSessionsConfig, GuidedSession, GuidedSessionsConfig, Identity, MemoryStore,
-    MountOptions, Now, Request, Response, Server, Stopped, Subtask, Verdict,
+    BoardConfig, Builder, DeviceSessionsConfig, Equipment, EquipmentMonitor, GuidedSession,
+    GuidedSessionsConfig, Identity, MemoryStore, MountOptions, Now, Request, Response, Server, Stale,
+    Stopped, Subtask, Tags, Verdict,
 };
 use serde_json::Value;
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use support::{Client, PATIENCE, eventually, get_head, host::holder, limits, start, upgrade_head};
 
 const DEVICES: &str = "/ws/device";
@@ -102,7 +107,10 @@ impl Watch {
     /// The next event; `None` when the stream has ended as it should.
     #[track_caller]
     fn try_next(&mut self) -> Option<Told> {
+        let deadline = Instant::now() + PATIENCE;
         while self.events.is_empty() {
+            // Comments keep coming.
+            assert!(Instant::now() < deadline, "something is told in time");
             let chunk = self.client.chunk().expect("the stream is not cut short");
             if chunk.is_empty() {
                 assert_eq!(self.text, "");
@@ -405,6 +413,29 @@ fn a_stop_is_told_and_ends_streams_properly() {
         drop(watch);
         assert_eq!(stopping.join().unwrap(), Stopped::Clean);
     });
+}
+
+/// That equipment is stale is told once, by whichever mount of its table looks first; the stream hears of it all the same.
+#[test]
+fn staleness_is_told_whichever_mount_sees_it() {
+    for shown in ["/ws/one", "/ws/two"] {
+        let equipment = Equipment::new("M001", "", Stale::after(Duration::from_millis(100)));
+        let (tags, scan) = Tags::builder().equipment(equipment).build().unwrap();
+        let monitor = EquipmentMonitor::new(scan);
+        let builder = Server::builder()
+            .mount("/ws/one", monitor.clone())
+            .mount("/ws/two", monitor)
+            .device_sessions(DEVICES, DeviceSessionsConfig::new())
+            .board(BoardConfig::new().monitor(shown));
+        let (_server, addr) = start(builder);
+        let mut watch = Watch::open(addr, "/api/events", "");
+        for _ in 0..2 {
+            tags.touch(tags.equipment("M001").unwrap()).unwrap();
+            // Unless it has come back before.
+            let stale = |told: &Told| told.raw == r#"{"equipment_code":"M001","stale":true}"#;
+            while !stale(&watch.expect("equipment")) {}
+        }
+    }
 }
 
 /// Whom the cookie `who` names: `USER-ROLE`.

@@ -121,6 +121,11 @@ impl EquipmentMonitor {
         (self.settings.period, self.settings.on_change.is_some())
     }
 
+    /// Whether both show one table.
+    pub(crate) fn is_same_table(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.reading, &other.reading)
+    }
+
     /// Appends the JSON of the equipment of these codes, or of all, with commas between, as it is now. An error says what is wrong with the codes. On the
     /// loop's thread, as all that reads the table.
     pub(crate) fn list(&self, now: Now, codes: Option<&str>, out: &mut String) -> Result<(), String> {

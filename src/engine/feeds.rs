@@ -19,7 +19,8 @@ pub(crate) struct Feeds {
     /// Of device sessions. It also tells of the store, and of the monitor.
     pub(crate) devices: Option<(MountId, Feed)>,
     pub(crate) guided: Option<(MountId, Feed)>,
-    pub(crate) monitor: Option<MountId>,
+    /// All mounts that show the table that the board shows: what becomes stale is told once, by whichever looks first.
+    pub(crate) monitors: Vec<MountId>,
     /// Kept from turn to turn, so that nothing is allocated for it.
     woken: Vec<ConnId>,
 }
@@ -28,9 +29,9 @@ impl Feeds {
     pub(crate) fn new(
         devices: Option<(MountId, Feed)>,
         guided: Option<(MountId, Feed)>,
-        monitor: Option<MountId>,
+        monitors: Vec<MountId>,
     ) -> Self {
-        Self { devices, guided, monitor, woken: Vec::new() }
+        Self { devices, guided, monitors, woken: Vec::new() }
     }
 
     fn all(&self) -> impl Iterator<Item = &Feed> {
@@ -46,7 +47,7 @@ impl Feeds {
     pub(super) fn heard(&self, mount: MountId, body: &EventBody) {
         self.of(mount).for_each(|feed| feed.heard(body));
         if let EventBody::Monitor(_) = body
-            && self.monitor == Some(mount)
+            && self.monitors.contains(&mount)
             && let Some((_, feed)) = &self.devices
         {
             feed.heard(body);

@@ -54,7 +54,8 @@ pub(super) fn memory_ceiling(limits: &Limits) -> usize {
 pub(super) struct FeedPlan {
     pub(super) devices: Option<(String, Feed)>,
     pub(super) guided: Option<(String, Feed)>,
-    pub(super) monitor: Option<String>,
+    /// The one that is shown, and then the others that show the same table.
+    pub(super) monitors: Vec<String>,
 }
 
 /// The routes of the board at this site, what they are told when the server starts, and what the event streams tell of.
@@ -78,10 +79,13 @@ pub(super) fn routes(
         RoutePlan::get("/api/stats", options(), stats::route(Arc::clone(&late))),
     ]);
     let of = |mount: &str| RouteOptions::new().of_mount(mount);
-    let mut feeds = FeedPlan { devices: None, guided: None, monitor: None };
+    let mut feeds = FeedPlan { devices: None, guided: None, monitors: Vec::new() };
     if let Some((mount, monitor)) = shown.monitor {
+        let others =
+            site.monitors.iter().filter(|(other, same)| *other != mount && same.is_same_table(&monitor));
+        feeds.monitors =
+            std::iter::once(mount.clone()).chain(others.map(|(other, _)| other.clone())).collect();
         routes.push(RoutePlan::get("/api/equipment", of(&mount), equipment::route(monitor)));
-        feeds.monitor = Some(mount);
     }
     if let Some(hub) = shown.hub {
         let (list, one) = (topics::list(hub.clone()), topics::one(hub.clone()));

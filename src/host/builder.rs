@@ -649,10 +649,14 @@ fn feeds_of(plan: board::FeedPlan, mounts: &[MountSettings]) -> Result<Feeds, Co
         Some((pattern, feed)) => Ok(Some((mounted_at(mounts, pattern)?, feed))),
         None => Ok(None),
     };
-    let monitor = plan.monitor.map(|pattern| mounted_at(mounts, pattern)).transpose()?;
+    let monitors = plan.monitors.into_iter().map(|pattern| mounted_at(mounts, pattern));
+    let mut monitors = monitors.collect::<Result<Vec<_>, _>>()?;
     // The stream stands behind another door: it tells of the monitor only what everybody may know.
-    let monitor = monitor.filter(|id| mounts.get(id.index()).is_some_and(|mount| mount.door.is_open()));
-    Ok(Feeds::new(of(plan.devices)?, of(plan.guided)?, monitor))
+    let shown = monitors.first().and_then(|id| mounts.get(id.index()));
+    if !shown.is_some_and(|mount| mount.door.is_open()) {
+        monitors.clear();
+    }
+    Ok(Feeds::new(of(plan.devices)?, of(plan.guided)?, monitors))
 }
 
 /// The mount at this pattern, written as it was mounted.

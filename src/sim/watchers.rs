@@ -213,7 +213,7 @@ impl<const S: bool> World<S> {
             }],
             topics: Vec::new(),
             store: None,
-            feeds: Feeds::new(Some((MountId(0), feed)), None, None),
+            feeds: Feeds::new(Some((MountId(0), feed)), None, Vec::new()),
         };
         let now = Tick::from_nanos(1_000_000_000);
         let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));
