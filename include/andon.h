@@ -2383,8 +2383,9 @@ typedef int32_t andon_export_format;
 /** A JSON object in a line for each sample, with seq, received_at, device_id and payload. */
 #define ANDON_EXPORT_JSON_LINES 1
 /**
- * The columns seq, received_at, device_id and payload, quoted as RFC 4180 says; their names come first,
- * unless it goes on where an earlier export ended.
+  * The columns seq, received_at, device_id and payload, quoted as RFC 4180 says; their names come first,
+  * unless it goes on where an earlier export ended. An apostrophe
+ * stands before a text that a spreadsheet would take for a formula, as an id that a device chose may be one.
  */
 #define ANDON_EXPORT_CSV 2
 

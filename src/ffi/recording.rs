@@ -116,7 +116,8 @@ unsafe impl Options for andon_read_options {
 pub type andon_export_format = i32;
 /// A JSON object in a line for each sample, with seq, received_at, device_id and payload.
 pub const ANDON_EXPORT_JSON_LINES: andon_export_format = 1;
-/// The columns seq, received_at, device_id and payload, quoted as RFC 4180 says; their names come first, unless it goes on where an earlier export ended.
+/// The columns seq, received_at, device_id and payload, quoted as RFC 4180 says; their names come first, unless it goes on where an earlier export ended. An apostrophe
+/// stands before a text that a spreadsheet would take for a formula, as an id that a device chose may be one.
 pub const ANDON_EXPORT_CSV: andon_export_format = 2;
 
 /// Begins to read device sessions, newest first. `options` may be NULL.

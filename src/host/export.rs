@@ -14,7 +14,9 @@ pub enum ExportFormat {
     /// A JSON object in a line for each sample: `{"seq":1,"received_at":1703123456789,"device_id":"AMR_001","payload":{..}}`. The payload is the device's own JSON,
     /// but for line breaks between its tokens, which become spaces.
     JsonLines,
-    /// The columns `seq,received_at,device_id,payload`, quoted as RFC 4180 says, lines ended by CR and LF. The payload is verbatim.
+    /// The columns `seq,received_at,device_id,payload`, quoted as RFC 4180 says, lines ended by CR and LF. Spreadsheets take a text for a formula that begins with
+    /// `=`, `+`, `-`, `@`, a tab or CR, and devices choose their ids: an apostrophe stands before such a text. Else the payload is verbatim; what must be
+    /// exact in any case is exported as JSON lines.
     Csv,
 }
 
@@ -51,12 +53,15 @@ impl ExportFormat {
     }
 }
 
-/// A field of CSV, quoted if it must be.
+/// A text as a field of CSV, quoted if it must be, and such that no spreadsheet computes it.
 fn field(text: &str, out: &mut String) {
+    let apostrophe = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     if !text.contains(['"', ',', '\r', '\n']) {
+        out.push_str(apostrophe);
         return out.push_str(text);
     }
     out.push('"');
+    out.push_str(apostrophe);
     for (index, part) in text.split('"').enumerate() {
         if index > 0 {
             out.push_str("\"\"");
@@ -184,5 +189,33 @@ mod tests {
         );
         let plain = DeviceSample { device: "A".into(), payload: "{}".into(), ..sample };
         assert_eq!(written(ExportFormat::Csv, &plain), "7,1703123456789,A,{}\r\n");
+    }
+
+    /// A device calls itself what it likes.
+    #[test]
+    fn no_text_is_a_formula_in_a_spreadsheet() {
+        let sample = |device: &str, payload: &str| DeviceSample {
+            place: None,
+            device: device.into(),
+            received_at: Wall(-5),
+            payload: payload.into(),
+        };
+        for (device, payload, line) in [
+            ("=1+1", "{}", "0,-5,'=1+1,{}"),
+            ("+1", "{}", "0,-5,'+1,{}"),
+            ("-1", "{}", "0,-5,'-1,{}"),
+            ("@SUM(A1)", "{}", "0,-5,'@SUM(A1),{}"),
+            ("=HYPERLINK(\"x\",1)", "{}", "0,-5,\"'=HYPERLINK(\"\"x\"\",1)\",{}"),
+            ("A=1", "\t{}", "0,-5,A=1,'\t{}"),
+            ("A-1", "\r{}", "0,-5,A-1,\"'\r{}\""),
+        ] {
+            let mut out = String::new();
+            ExportFormat::Csv.write(&sample(device, payload), &mut out);
+            assert_eq!(out, format!("{line}\r\n"));
+            out.clear();
+            ExportFormat::JsonLines.write(&sample(device, "{}"), &mut out);
+            let begin = format!("{{\"seq\":0,\"received_at\":-5,\"device_id\":{}", serde_json::json!(device));
+            assert!(out.starts_with(&begin), "JSON lines are exact: {out}");
+        }
     }
 }
