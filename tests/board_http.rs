@@ -404,6 +404,28 @@ fn what_answers_take_is_in_the_memory_ceiling() {
     };
     let answers = |machines| ceiling(machines, true) - ceiling(machines, false);
     assert!(answers(1_000) > answers(1) + 1_000 * 5 * 100, "{} {}", answers(1_000), answers(1));
+    // Of guided sessions the longest answer is the list up to its bound and one session more; of devices a copy is made of each.
+    let guided = |people| {
+        let ceiling = |builder: Builder| {
+            let config = GuidedSessionsConfig::new().sessions_max(1).participants(people);
+            let builder = builder.listen("127.0.0.1:0").guided_sessions("/ws/sessions/{code}/", config);
+            builder.build().unwrap().memory_ceiling()
+        };
+        ceiling(Server::builder().board(BoardConfig::new())) - ceiling(Server::builder())
+    };
+    let alone = |builder: Builder| builder.listen("127.0.0.1:0").build().unwrap().memory_ceiling();
+    let nothing = alone(Server::builder().board(BoardConfig::new())) - alone(Server::builder());
+    assert!(guided(1) > nothing + 5 * (8 << 20), "{} {nothing}", guided(1));
+    assert!(guided(1_001) > guided(1) + 1_000 * 5 * 6 * 256, "{} {}", guided(1_001), guided(1));
+    let devices = |devices| {
+        let ceiling = |builder: Builder| {
+            let config = DeviceSessionsConfig::new().devices(devices);
+            let builder = builder.listen("127.0.0.1:0").device_sessions("/ws/device", config);
+            builder.build().unwrap().memory_ceiling()
+        };
+        ceiling(Server::builder().board(BoardConfig::new())) - ceiling(Server::builder())
+    };
+    assert!(devices(10_000) > devices(1) + 9_999 * 50, "{} {}", devices(10_000), devices(1));
 }
 
 #[test]

@@ -536,6 +536,29 @@ fn guided_sessions_are_shown_to_whom_they_would_let_in() {
 }
 
 #[test]
+fn a_list_of_guided_sessions_that_is_too_long_is_given_up() {
+    let guide = "x".repeat(30_000);
+    let session = |number: usize| {
+        let steps = (1..=4).map(|id| Subtask::new(id, "step").guide("READ", &guide));
+        steps.fold(GuidedSession::new(format!("S{number}")), GuidedSession::subtask)
+    };
+    let start_with = |sessions: usize| {
+        let config = GuidedSessionsConfig::new().sessions_max(sessions);
+        let config = (0..sessions).map(session).fold(config, GuidedSessionsConfig::session);
+        let options = MountOptions::new().gate(gate);
+        start(Server::builder().guided_sessions_with(GUIDED, options, config).board(BoardConfig::new()))
+    };
+    let (_server, addr) = start_with(60);
+    let (status, text) = ask_as(addr, "1-STUDENT", "/api/guided");
+    assert_eq!((status, json(&text)["sessions"].as_array().unwrap().len()), (200, 60));
+    let (_server, addr) = start_with(80);
+    let (status, text) = ask_as(addr, "1-STUDENT", "/api/guided");
+    assert_eq!(status, 503);
+    assert!(json(&text)["error"].as_str().unwrap().contains("longer than 8 MiB"), "{text}");
+    assert_eq!(ask_as(addr, "1-STUDENT", "/api/guided/S79").0, 200, "each by itself is there");
+}
+
+#[test]
 fn device_sessions_are_shown_to_whom_they_would_let_in() {
     let (_server, addr) = start(
         Server::builder()

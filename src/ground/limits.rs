@@ -538,6 +538,9 @@ pub(crate) const FEED_SAMPLE_PERIOD: Duration = Duration::from_millis(250);
 pub(crate) const FEED_BEAT: Duration = Duration::from_secs(15);
 /// Downloads of recorded samples at once: each holds a page.
 pub(crate) const DOWNLOADS_MAX: usize = 16;
+/// The list of all guided sessions with their people.
+#[cfg(feature = "board")]
+pub(crate) const GUIDED_LISTED_BYTES_MAX: usize = 8 << 20;
 /// Lists of device sessions, and of guided ones, that their contract is asked for at once: for each it copies all that are under way, on the loop.
 #[cfg(feature = "board")]
 pub(crate) const LISTS_MAX: usize = 16;

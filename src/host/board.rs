@@ -1,6 +1,7 @@
 //! The endpoints and the board: plain HTTP for programs and a page for people, on the server's own port. What they answer is `docs/http.md`.
 
 mod answer;
+mod ceiling;
 pub(crate) mod config;
 mod equipment;
 mod events;
@@ -20,35 +21,15 @@ mod stats;
 mod topics;
 
 use self::{
+    ceiling::Ceiling,
     config::BoardConfig,
     files::FILES,
     late::Late,
-    site::{Shown, Site},
+    site::{Sessions, Site},
 };
 use super::{options::RouteOptions, route_plan::RoutePlan};
-use crate::{
-    contracts::{feed::Feed, store::device::SessionRow},
-    ground::{
-        error::ConfigError,
-        limits::{
-            DOWNLOADS_MAX, GZIP_BYTES_MAX, KEYED_BYTES_MAX, Limits, READS_MAX, SESSIONS_SHOWN_MAX,
-            TOPIC_LISTED_BYTES_MAX,
-        },
-    },
-};
+use crate::{contracts::feed::Feed, ground::error::ConfigError};
 use std::sync::Arc;
-
-/// Bytes that the endpoints take at their bounds, beside what is already an answer.
-pub(super) fn memory_ceiling(limits: &Limits) -> usize {
-    /// A page of recorded samples, beside its last.
-    const PAGE: usize = 1 << 20;
-    // What is asked for, as the client sent it and taken apart.
-    let waiting = limits.parked * (4 * limits.head_bytes + 1_024);
-    // Those that were read and those under way, with their texts.
-    let listings = READS_MAX * 2 * (SESSIONS_SHOWN_MAX + 1) * (size_of::<SessionRow>() + 512);
-    let downloads = DOWNLOADS_MAX.saturating_mul(PAGE + 8 * limits.message_bytes);
-    (2 * Feed::BYTES_MAX + waiting + listings).saturating_add(downloads).saturating_add(limits.command_bytes)
-}
 
 /// What the event streams tell of, by the patterns of the mounts that it comes from.
 pub(super) struct FeedPlan {
@@ -67,7 +48,7 @@ pub(super) fn routes(
     let shown = site.shown(monitor.as_deref(), device_sessions.as_deref())?;
     // A recording does not say by which mount a session came in, so that its door could not be asked.
     let shows_recordings = site.devices.len() <= 1;
-    let late = Arc::new(Late::new(answer_bytes_max(&shown), shows_recordings));
+    let late = Arc::new(Late::new(Ceiling::of(&shown), shows_recordings));
     // What belongs to no mount asks for what the configuration says.
     let options = shared_gate::shared(options);
     let mut routes: Vec<RoutePlan> =
@@ -92,7 +73,7 @@ pub(super) fn routes(
         routes.push(RoutePlan::get("/api/topics", of(&hub.pattern), list));
         routes.push(RoutePlan::get("/api/topics/{topic}", of(&hub.pattern), one));
     }
-    if let Some(mount) = shown.devices {
+    if let Some(Sessions { pattern: mount, .. }) = shown.devices {
         let (feed, name) = (Feed::default(), || mount.clone());
         routes.extend([
             RoutePlan::get("/api/sessions", of(&mount), sessions::all(name(), Arc::clone(&late))),
@@ -102,7 +83,7 @@ pub(super) fn routes(
         ]);
         feeds.devices = Some((mount, feed));
     }
-    if let Some(mount) = shown.guided {
+    if let Some(Sessions { pattern: mount, .. }) = shown.guided {
         let feed = Feed::default();
         routes.extend([
             RoutePlan::get("/api/guided", of(&mount), guided::all(Arc::clone(&late))),
@@ -113,12 +94,4 @@ pub(super) fn routes(
         feeds.guided = Some((mount, feed));
     }
     Ok((routes, late, feeds))
-}
-
-/// The longest answer, several times: its parts, its text that grows by doubling, and what it is compressed to, with the compressor's own tables.
-fn answer_bytes_max(shown: &Shown) -> usize {
-    let equipment = shown.monitor.as_ref().map_or(0, |(_, monitor)| monitor.list_bytes_max());
-    let topics =
-        shown.hub.as_ref().map_or(0, |hub| KEYED_BYTES_MAX + hub.topics.len() * TOPIC_LISTED_BYTES_MAX);
-    equipment.max(topics).saturating_mul(5).saturating_add(2 * GZIP_BYTES_MAX)
 }

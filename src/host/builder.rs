@@ -382,8 +382,18 @@ impl Builder {
                 pattern: plan.pattern.clone(),
                 topics: plan.config.topics.iter().map(|topic| (topic.name.clone(), topic.class)).collect(),
             }),
-            devices: self.device_sessions.iter().map(|(_, pattern, _)| pattern.clone()).collect(),
-            guided: guided.as_ref().map(|plan| plan.pattern.clone()),
+            devices: (self.device_sessions.iter())
+                .map(|(_, pattern, config)| site::Sessions {
+                    pattern: pattern.clone(),
+                    copy_bytes_max: config.copy_bytes_max(),
+                    one_bytes_max: config.json_bytes_max(),
+                })
+                .collect(),
+            guided: guided.as_ref().map(|plan| site::Sessions {
+                pattern: plan.pattern.clone(),
+                copy_bytes_max: plan.config.copy_bytes_max(),
+                one_bytes_max: plan.config.json_bytes_max(),
+            }),
         };
         let limits = self.checked_limits()?;
         let addresses = parse_addresses(&self.listen)?;

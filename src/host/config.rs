@@ -74,15 +74,7 @@ impl Config {
         let contracts = self.settings.mounts.iter().map(|mount| mount.factory.memory_ceiling(limits));
         let contracts = contracts.fold(0, usize::saturating_add);
         #[cfg(feature = "board")]
-        let board = match &self.board {
-            Some(late) => {
-                let answers = late.memory_ceiling();
-                answers.saturating_add(
-                    super::board::memory_ceiling(limits) + limits.own_commands() * per_command,
-                )
-            }
-            None => 0,
-        };
+        let board = self.board.as_ref().map_or(0, |late| late.memory_ceiling(limits, per_command));
         #[cfg(not(feature = "board"))]
         let board = 0;
         fixed.saturating_add(queues).saturating_add(budgets).saturating_add(contracts).saturating_add(board)

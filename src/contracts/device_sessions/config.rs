@@ -163,6 +163,19 @@ impl DeviceSessionsConfig {
     }
 
     /// Whether it can be; the error says what is wrong.
+    /// Bytes of one session as JSON.
+    #[cfg(feature = "board")]
+    pub(crate) fn json_bytes_max(&self) -> usize {
+        // Of what an id may have, a quote and a backslash are escaped.
+        2 * self.id_bytes + 256
+    }
+
+    /// Bytes of a copy of all sessions under way, whose texts are shared, in a list that grows by doubling.
+    #[cfg(feature = "board")]
+    pub(crate) fn copy_bytes_max(&self) -> usize {
+        self.devices.saturating_mul(3 * size_of::<super::command::SessionInfo>())
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.data_types.len() > DEVICE_DATA_TYPES_MAX {
             return Err(format!(

@@ -200,6 +200,26 @@ impl GuidedSessionsConfig {
     }
 
     /// What is wrong with it, if anything.
+    /// Bytes of one session as JSON, with its people.
+    #[cfg(feature = "board")]
+    pub(crate) fn json_bytes_max(&self) -> usize {
+        let person = ESCAPED_MAX * GUIDED_NAME_BYTES_MAX + 192;
+        self.participants_max
+            .saturating_mul(person)
+            .saturating_add(ESCAPED_MAX * GUIDED_SESSION_BYTES_MAX + 256)
+    }
+
+    /// Bytes of a copy of all sessions and their people, whose texts are shared.
+    #[cfg(feature = "board")]
+    pub(crate) fn copy_bytes_max(&self) -> usize {
+        let person = size_of::<crate::contracts::store::guided::ParticipantRow>() + 2 * size_of::<i64>();
+        let session = self
+            .participants_max
+            .saturating_mul(person)
+            .saturating_add(2 * size_of::<super::orders::GuidedInfo>());
+        self.sessions_max.saturating_mul(session)
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.sessions_max == 0 || self.sessions.len() > self.sessions_max {
             return Err(format!(

@@ -12,7 +12,7 @@ use crate::{
         guided_sessions::{orders::GuidedInfo, user},
         route::{Reply, Route, RouteContext},
     },
-    ground::limits::LISTS_MAX,
+    ground::limits::{GUIDED_LISTED_BYTES_MAX, LISTS_MAX},
     host::{guided::GuidedSessions, handle::Handle},
     wire::{
         json::{
@@ -41,7 +41,16 @@ pub(super) fn all(late: Arc<Late>) -> impl Route {
         let _ = guided.sessions_then(move |sessions| {
             let _place = place;
             let mut shown = String::new();
-            list(&mut shown, &sessions, session);
+            // One that becomes too long is given up.
+            list(&mut shown, &sessions, |out, info| {
+                if out.len() <= GUIDED_LISTED_BYTES_MAX {
+                    session(out, info);
+                }
+            });
+            if shown.len() > GUIDED_LISTED_BYTES_MAX {
+                let why = "the list of all guided sessions is longer than 8 MiB: ask for each by its path, /api/guided/{code}";
+                return waiting.answer(answer::fault(503, why));
+            }
             let tag = Tag::of([shown.as_bytes()]);
             let mut out = String::with_capacity(shown.len() + 64);
             object(&mut out, |fields| {

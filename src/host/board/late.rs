@@ -1,7 +1,8 @@
 //! What there is only once the server starts: routes are made before.
 
+use super::ceiling::Ceiling;
 use crate::{
-    ground::counters::Stats,
+    ground::{counters::Stats, limits::Limits},
     host::{handle::Handle, recordings::Recordings},
     runtime::timings::Timings,
 };
@@ -16,18 +17,17 @@ pub(crate) struct Late {
     recordings: OnceLock<Recordings>,
     /// What was recorded may be shown.
     shows_recordings: bool,
-    /// Bytes that the endpoints allocate at most while one answers; the answer itself is among what clients are owed.
-    answer_bytes_max: usize,
+    ceiling: Ceiling,
 }
 
 impl Late {
-    pub(super) fn new(answer_bytes_max: usize, shows_recordings: bool) -> Self {
-        Self { answer_bytes_max, shows_recordings, ..Self::default() }
+    pub(super) fn new(ceiling: Ceiling, shows_recordings: bool) -> Self {
+        Self { ceiling, shows_recordings, ..Self::default() }
     }
 
-    /// See the field.
-    pub(crate) fn memory_ceiling(&self) -> usize {
-        self.answer_bytes_max
+    /// Bytes that the endpoints take at their bounds, where a command that waits for the loop takes so much beside its content.
+    pub(crate) fn memory_ceiling(&self, limits: &Limits, per_command: usize) -> usize {
+        self.ceiling.bytes(limits, per_command)
     }
 
     /// The server starts.

@@ -35,8 +35,8 @@ pub(super) fn route(title: String, shown: Shown, late: Arc<Late>) -> impl Route 
             path(&hub.pattern, out);
             topics(hub, out);
         });
-        place("devices", shown.devices.as_ref(), &mut out, |pattern, out| path(pattern, out));
-        place("guided", shown.guided.as_ref(), &mut out, |pattern, out| path(pattern, out));
+        place("devices", shown.devices.as_ref(), &mut out, |devices, out| path(&devices.pattern, out));
+        place("guided", shown.guided.as_ref(), &mut out, |guided, out| path(&guided.pattern, out));
         let _ = write!(out, ",\"recordings\":{}}}", late.recordings().is_some());
         let tag = Tag::of([&out.as_bytes()[..before], &out.as_bytes()[behind..]]);
         answer::tagged_json(request, tag, out)

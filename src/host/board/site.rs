@@ -10,8 +10,18 @@ use crate::{
 pub(crate) struct Site {
     pub(crate) monitors: Vec<(String, EquipmentMonitor)>,
     pub(crate) hub: Option<Hub>,
-    pub(crate) devices: Vec<String>,
-    pub(crate) guided: Option<String>,
+    pub(crate) devices: Vec<Sessions>,
+    pub(crate) guided: Option<Sessions>,
+}
+
+/// Device sessions, or guided ones.
+#[derive(Clone)]
+pub(crate) struct Sessions {
+    pub(crate) pattern: String,
+    /// Bytes of a copy of all that are under way.
+    pub(crate) copy_bytes_max: usize,
+    /// Bytes of one of them as JSON.
+    pub(crate) one_bytes_max: usize,
 }
 
 /// The topic hub.
@@ -26,8 +36,8 @@ pub(crate) struct Hub {
 pub(super) struct Shown {
     pub(super) monitor: Option<(String, EquipmentMonitor)>,
     pub(super) hub: Option<Hub>,
-    pub(super) devices: Option<String>,
-    pub(super) guided: Option<String>,
+    pub(super) devices: Option<Sessions>,
+    pub(super) guided: Option<Sessions>,
 }
 
 impl Site {
@@ -49,7 +59,7 @@ impl Site {
         let devices = match devices {
             None => self.devices.first(),
             Some(pattern) => {
-                let found = self.devices.iter().find(|mounted| *mounted == pattern);
+                let found = self.devices.iter().find(|mounted| mounted.pattern == pattern);
                 Some(found.ok_or_else(|| at("device sessions", pattern))?)
             }
         };
