@@ -34,13 +34,14 @@ mod watch;
 
 use andon::{
     BoardConfig, Builder, ConnId, Contract, DeviceSessionsConfig, Effects, EquipmentMonitor, EventMask,
-    Gate as _, HubRefuse, Limits, Message, MountOptions, OnActive, RegisterSession, Server, Setup,
-    SqliteStore, StoreOpenError, Topic, TopicHubConfig,
+    Gate as _, HubRefuse, IdentityTable, Limits, Message, MountOptions, OnActive, RegisterSession, Server,
+    Setup, SqliteStore, StoreOpenError, Topic, TopicHubConfig,
 };
 use common::flags::{Flags, Given};
 use demo_devices::DemoDevices;
 use hints::People;
 use log::LevelFilter;
+use people::Door;
 use simulation::{Simulation, line::Line, restaurant::Restaurant};
 use std::{net::SocketAddr, process::ExitCode, thread, time::Duration};
 use ticker::Ticker;
@@ -143,7 +144,7 @@ fn seconds(flags: &Given, flag: &str) -> Option<Duration> {
 }
 
 /// The contracts that clients feed, each with its settings.
-fn mount_sessions(builder: Builder, flags: &Given, known: andon::IdentityTable) -> Builder {
+fn mount_sessions(builder: Builder, flags: &Given, door: Door) -> Builder {
     let devices = DeviceSessionsConfig::new()
         .idle_timeout(seconds(flags, "--session-idle-s"))
         .register_session(match flags.word("--register-session") {
@@ -159,7 +160,7 @@ fn mount_sessions(builder: Builder, flags: &Given, known: andon::IdentityTable) 
         .device_sessions("/ws/device", devices)
         .guided_sessions_with(
             "/ws/sessions/{code}/",
-            MountOptions::new().gate(known.optional()),
+            MountOptions::new().gate(door.optional()),
             lesson::config(),
         )
         .events(EventMask::CONTRACTS | EventMask::HEALTH)
@@ -190,16 +191,18 @@ fn open_store(builder: Builder, flags: &Given) -> Result<Builder, StoreOpenError
 }
 
 /// Whom the lesson knows, and what there is for them to sign in.
-fn know_people(builder: Builder, flags: &Given) -> Result<(Builder, andon::IdentityTable, People), String> {
+fn know_people(builder: Builder, flags: &Given) -> Result<(Builder, Door, People), String> {
     if flags.word("--identities") != "demo" {
-        return Ok((builder, people::read(flags.word("--identities"))?, People::OfFile));
+        let known = people::read(flags.word("--identities"))?.cookies();
+        return Ok((builder, Door { known, is_demo: false }, People::OfFile));
     }
     // What everybody can read in the sources is no secret: only this machine may use it. A name of its own means that there is a proxy in front, which lets others in.
     let is_loopback = |address: &String| address.parse().is_ok_and(|at: SocketAddr| at.ip().is_loopback());
     Ok(if flags.listen.iter().all(is_loopback) && flags.list("--allow-host").is_empty() {
-        (people::sign_in(builder), people::demo(), People::Demo)
+        let door = Door { known: people::demo().cookies(), is_demo: true };
+        (people::sign_in(builder), door, People::Demo)
     } else {
-        (builder, Default::default(), People::Nobody)
+        (builder, Door { known: IdentityTable::new().cookies(), is_demo: false }, People::Nobody)
     })
 }
 
@@ -226,11 +229,11 @@ fn main() -> ExitCode {
     builder = flags.listen.iter().fold(builder, Builder::listen);
     builder = flags.list("--allow-origin").iter().fold(builder, Builder::allow_origin);
     builder = flags.list("--allow-host").iter().fold(builder, Builder::allow_host);
-    let (builder, known, people) = match know_people(builder, &flags) {
+    let (builder, door, people) = match know_people(builder, &flags) {
         Ok(known) => known,
         Err(why) => return complain(2, why),
     };
-    let builder = mount_sessions(mount_shown(builder, &flags, monitor), &flags, known.cookies());
+    let builder = mount_sessions(mount_shown(builder, &flags, monitor), &flags, door);
     let config = match open_store(builder, &flags).map(Builder::build) {
         Ok(Ok(config)) => config,
         // Every setting is of a flag.

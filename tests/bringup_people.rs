@@ -30,6 +30,29 @@ fn the_demo_identities_are_for_loopback_alone() {
     }
 }
 
+/// A proxy on this machine that says `Host: 127.0.0.1:8000`, as many do, comes in like a client of this machine; but it says that it asks for another.
+#[test]
+fn no_proxy_speaks_for_demo_identities() {
+    let running = bringup(&[]);
+    for header in
+        ["X-Forwarded-For: 192.0.2.7", "Forwarded: for=192.0.2.7", "Via: 1.1 proxy", "X-Real-IP: 192.0.2.7"]
+    {
+        let page = format!("GET /demo/instructor1 HTTP/1.1\r\nHost: {}\r\n{header}\r\n\r\n", running.addr);
+        let cookie = format!("Cookie: sessionid=instructor1\r\n{header}\r\n");
+        for request in [page, upgrade_head(TEST001, &cookie)] {
+            let answer = Client::connect(running.addr).ask(&request);
+            assert_eq!((answer.status, answer.header("set-cookie")), (403, None), "{request}");
+            assert!(answer.text().contains("--identities"), "{}", answer.text());
+        }
+    }
+    let folder = Folder::new("identities-proxy");
+    let file = folder.file("people.json");
+    fs::write(&file, r#"[{"secret": "k3J9x0pQ7v", "id": 17, "roles": ["STUDENT"]}]"#).unwrap();
+    let running = bringup(&["--identities", &file]);
+    let known = upgrade_head(TEST001, "Cookie: sessionid=k3J9x0pQ7v\r\nX-Forwarded-For: 192.0.2.7\r\n");
+    assert_eq!(Client::connect(running.addr).ask(&known).status, 101, "people of a file come from anywhere");
+}
+
 /// A browser becomes somebody by a link, and nobody again.
 #[test]
 fn a_browser_signs_in_by_a_link() {

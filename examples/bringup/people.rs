@@ -1,6 +1,6 @@
 //! Who may come to the lesson: the people of a file, or three whom everybody may be.
 
-use andon::{Builder, Identity, IdentityTable, Method, Request, Response, RouteContext};
+use andon::{Builder, Gate, Identity, IdentityTable, Method, Now, Request, Response, RouteContext, Verdict};
 use serde_json::{Map, Value};
 use std::{fs, io};
 
@@ -30,6 +30,35 @@ pub(crate) fn demo() -> IdentityTable {
     table
 }
 
+/// Who is known by the cookie `sessionid`; of the demo identities only whom no proxy speaks for.
+pub(crate) struct Door {
+    pub(crate) known: IdentityTable,
+    pub(crate) is_demo: bool,
+}
+
+impl Gate for Door {
+    fn identify(&mut self, now: Now, request: &Request<'_>) -> Verdict {
+        match self.known.identify(now, request) {
+            Verdict::Allow(_) if self.is_demo && is_forwarded(request) => Verdict::Refuse(not_here()),
+            verdict => verdict,
+        }
+    }
+
+    fn same_origin(&self) -> bool {
+        self.known.same_origin()
+    }
+}
+
+/// Whether a proxy says that it asks for somebody else, who may be anywhere. One that says nothing of it looks like a client of this machine.
+fn is_forwarded(request: &Request<'_>) -> bool {
+    ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"].iter().any(|name| request.header(name).is_some())
+}
+
+fn not_here() -> Response {
+    let why = "demo identities are for loopback alone, and this request comes by a proxy: start the server with --identities FILE\n";
+    Response::text(403, why)
+}
+
 /// Pages under `/demo/` by which a browser becomes one of the demo identities, or nobody again. Whoever asks is believed, so they are for servers that
 /// only this machine reaches.
 pub(crate) fn sign_in(builder: Builder) -> Builder {
@@ -40,7 +69,10 @@ pub(crate) fn sign_in(builder: Builder) -> Builder {
         builder.route(
             Method::Get,
             format!("/demo/{who}"),
-            move |_: &RouteContext<'_>, _: &Request<'_>, _: &[u8]| {
+            move |_: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
+                if is_forwarded(request) {
+                    return not_here();
+                }
                 Response::text(303, "a demo identity: it proves nothing\n")
                     .with_header("Set-Cookie", cookie.clone())
                     .with_header("Cache-Control", "no-store")
