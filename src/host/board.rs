@@ -69,7 +69,7 @@ pub(super) fn routes(
         routes.push(RoutePlan::get("/api/equipment", of(&mount), equipment::route(monitor)));
     }
     if let Some(hub) = shown.hub {
-        let (list, one) = (topics::list(hub.clone()), topics::one(hub.clone()));
+        let (list, one) = (topics::all(hub.clone()), topics::one(hub.clone()));
         routes.push(RoutePlan::get("/api/topics", of(&hub.pattern), list));
         routes.push(RoutePlan::get("/api/topics/{topic}", of(&hub.pattern), one));
     }

@@ -17,6 +17,17 @@ pub enum TopicClass {
     Stream,
 }
 
+#[cfg(feature = "board")]
+impl TopicClass {
+    /// As it is written in JSON.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Stream => "stream",
+        }
+    }
+}
+
 /// Which topics are sent once more when they were quiet for the poll interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use crate::{
     ground::limits::{GZIP_BYTES_MAX, GZIP_BYTES_MIN, GZIP_EFFORT},
     wire::{
         coding::{accepts_gzip, gzip},
-        json::write,
+        json::fields::object,
         request::Request,
         response::{BodyStream, Response},
         tag::Tag,
@@ -33,9 +33,10 @@ pub(super) fn text(request: &Request<'_>, content_type: &'static str, text: Stri
 
 /// An error: a sentence that says what was expected.
 pub(super) fn fault(status: u16, sentence: &str) -> Response {
-    let mut text = String::from("{\"error\":");
-    write::string(sentence, &mut text);
-    text.push('}');
+    let mut text = String::new();
+    object(&mut text, |fields| {
+        fields.text("error", sentence);
+    });
     as_it_says(Response::json(status, text)).with_header("Cache-Control", "no-cache")
 }
 

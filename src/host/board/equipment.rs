@@ -6,9 +6,8 @@ use crate::{
         equipment_monitor::EquipmentMonitor,
         route::{Route, RouteContext},
     },
-    wire::{request::Request, tag::Tag},
+    wire::{json::fields::object, request::Request, tag::Tag},
 };
-use std::fmt::Write as _;
 
 pub(super) fn route(monitor: EquipmentMonitor) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
@@ -19,8 +18,12 @@ pub(super) fn route(monitor: EquipmentMonitor) -> impl Route {
         }
         let mut text = String::with_capacity(list.len() + 80);
         let (now, lost) = (context.now.wall, monitor.source_lost(context.now));
-        // Writing to a string does not fail.
-        let _ = write!(text, "{{\"timestamp\":\"{now}\",\"source_lost\":{lost},\"data\":[{list}]}}");
+        object(&mut text, |fields| {
+            fields
+                .quoted("timestamp", now)
+                .plain("source_lost", lost)
+                .plain("data", format_args!("[{list}]"));
+        });
         let tag = Tag::of([list.as_bytes(), &[u8::from(lost)]]);
         answer::tagged_json(request, tag, text)
     }

@@ -3,78 +3,63 @@
 use super::{
     answer,
     late::Late,
-    site::{Hub, Shown},
+    site::{Sessions, Shown},
 };
 use crate::{
     contracts::{
         route::{Route, RouteContext},
         topic_hub::config::TopicClass,
     },
-    wire::{json::write, request::Request, tag::Tag},
+    wire::{
+        json::fields::{Fields, list, object},
+        request::Request,
+        tag::Tag,
+    },
 };
 use std::{fmt::Write as _, sync::Arc};
 
 pub(super) fn route(title: String, shown: Shown, late: Arc<Late>) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
-        let mut out = String::from("{\"name\":\"andon\",\"version\":\"");
-        out.push_str(env!("CARGO_PKG_VERSION"));
-        out.push_str("\",\"title\":");
-        write::string(&title, &mut out);
-        let (began, now) = (context.began.wall, context.now.wall);
-        // Writing to a string does not fail.
-        let _ = write!(out, ",\"started_at\":\"{began}\",\"timestamp\":\"");
-        let before = out.len();
-        let _ = write!(out, "{now}\"");
-        let behind = out.len();
-        place("monitor", shown.monitor.as_ref(), &mut out, |(pattern, monitor), out| {
-            path(pattern, out);
-            let (period, on_change) = monitor.rhythm();
-            let _ = write!(out, ",\"period_ms\":{},\"on_change\":{on_change}", period.as_millis());
+        let mut out = String::new();
+        let mut moment = 0..0;
+        object(&mut out, |fields| {
+            fields.text("name", "andon").text("version", env!("CARGO_PKG_VERSION")).text("title", &title);
+            fields.quoted("started_at", context.began.wall).value("timestamp", |out| {
+                let before = out.len();
+                // Writing to a string does not fail.
+                let _ = write!(out, "\"{}\"", context.now.wall);
+                moment = before..out.len();
+            });
+            place(fields, "monitor", shown.monitor.as_ref(), |fields, (pattern, monitor)| {
+                let (period, on_change) = monitor.rhythm();
+                fields.text("path", pattern).plain("period_ms", period.as_millis());
+                fields.plain("on_change", on_change);
+            });
+            place(fields, "hub", shown.hub.as_ref(), |fields, hub| {
+                fields.text("path", &hub.pattern).value("topics", |out| list(out, &hub.topics, topic));
+            });
+            let sessions = |fields: &mut Fields<'_>, shown: &Sessions| {
+                fields.text("path", &shown.pattern);
+            };
+            place(fields, "devices", shown.devices.as_ref(), sessions);
+            place(fields, "guided", shown.guided.as_ref(), sessions);
+            fields.plain("recordings", late.recordings().is_some());
         });
-        place("hub", shown.hub.as_ref(), &mut out, |hub, out| {
-            path(&hub.pattern, out);
-            topics(hub, out);
-        });
-        place("devices", shown.devices.as_ref(), &mut out, |devices, out| path(&devices.pattern, out));
-        place("guided", shown.guided.as_ref(), &mut out, |guided, out| path(&guided.pattern, out));
-        let _ = write!(out, ",\"recordings\":{}}}", late.recordings().is_some());
-        let tag = Tag::of([&out.as_bytes()[..before], &out.as_bytes()[behind..]]);
+        let tag = Tag::of([&out.as_bytes()[..moment.start], &out.as_bytes()[moment.end..]]);
         answer::tagged_json(request, tag, out)
     }
 }
 
 /// What kind is mounted where; null where there is none.
-fn place<T>(kind: &str, shown: Option<&T>, out: &mut String, tell: impl FnOnce(&T, &mut String)) {
-    let _ = write!(out, ",\"{kind}\":");
+fn place<T>(fields: &mut Fields<'_>, kind: &str, shown: Option<&T>, tell: impl FnOnce(&mut Fields<'_>, &T)) {
     match shown {
-        None => out.push_str("null"),
-        Some(shown) => {
-            out.push('{');
-            tell(shown, out);
-            out.push('}');
-        }
-    }
+        None => fields.plain(kind, "null"),
+        Some(shown) => fields.value(kind, |out| object(out, |fields| tell(fields, shown))),
+    };
 }
 
-fn path(pattern: &str, out: &mut String) {
-    out.push_str("\"path\":");
-    write::string(pattern, out);
-}
-
-fn topics(hub: &Hub, out: &mut String) {
-    out.push_str(",\"topics\":[");
-    for (index, (name, class)) in hub.topics.iter().enumerate() {
-        out.push_str(if index > 0 { ",{\"name\":" } else { "{\"name\":" });
-        write::string(name, out);
-        let _ = write!(out, ",\"class\":\"{}\"}}", class_name(*class));
-    }
-    out.push(']');
-}
-
-/// As the class is written in JSON.
-pub(super) fn class_name(class: TopicClass) -> &'static str {
-    match class {
-        TopicClass::State => "state",
-        TopicClass::Stream => "stream",
-    }
+fn topic(out: &mut String, (name, class): &(String, TopicClass)) {
+    object(out, |fields| {
+        fields.text("name", name).text("class", class.as_str());
+    });
 }

@@ -1,6 +1,6 @@
 //! `/api/topics`: the topics of the hub, and what a newcomer of each gets.
 
-use super::{answer, overview::class_name, site::Hub};
+use super::{answer, site::Hub};
 use crate::{
     contracts::{
         route::{Route, RouteContext},
@@ -8,25 +8,27 @@ use crate::{
     },
     ground::{frame::Payload, limits::TOPIC_LISTED_BYTES_MAX},
     wire::{
-        json::{object::quoted, write},
+        json::{
+            fields::{list, object},
+            object::quoted,
+        },
         request::Request,
         tag::Tag,
     },
 };
-use std::fmt::Write as _;
 
 /// All of them.
-pub(super) fn list(hub: Hub) -> impl Route {
+pub(super) fn all(hub: Hub) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         let mut topics = String::new();
-        for (name, class) in &hub.topics {
-            if !topics.is_empty() {
-                topics.push(',');
-            }
-            describe(context, &hub.pattern, name, *class, TOPIC_LISTED_BYTES_MAX, &mut topics);
-        }
+        list(&mut topics, &hub.topics, |out, (name, class)| {
+            describe(context, &hub.pattern, name, *class, TOPIC_LISTED_BYTES_MAX, out);
+        });
         let tag = Tag::of([topics.as_bytes()]);
-        let text = format!("{{\"timestamp\":\"{}\",\"topics\":[{topics}]}}", context.now.wall);
+        let mut text = String::with_capacity(topics.len() + 64);
+        object(&mut text, |fields| {
+            fields.quoted("timestamp", context.now.wall).plain("topics", topics);
+        });
         answer::tagged_json(request, tag, text)
     }
 }
@@ -54,27 +56,19 @@ fn describe(
     out: &mut String,
 ) {
     let topic = context.topic(&host_name(pattern, name));
-    out.push_str("{\"name\":");
-    write::string(name, out);
     let clients = topic.map_or(0, |topic| context.subscribers(topic));
-    // Writing to a string does not fail.
-    let _ = write!(out, ",\"class\":\"{}\",\"clients\":{clients},\"messages\":", class_name(class));
     let messages = topic.and_then(|topic| context.newest(topic)).unwrap_or_default();
-    if messages.iter().map(Payload::len).sum::<usize>() > bytes_max {
-        out.push_str("null}");
-        return;
-    }
-    out.push('[');
-    // What a hub publishes is JSON, put into envelopes when it was published.
-    let texts = messages.iter().filter_map(|message| match message {
-        Payload::Text(text) => Some(&**text),
-        Payload::Binary(_) => None,
-    });
-    for (index, text) in texts.enumerate() {
-        if index > 0 {
-            out.push(',');
+    object(out, |fields| {
+        fields.text("name", name).text("class", class.as_str()).plain("clients", clients);
+        if messages.iter().map(Payload::len).sum::<usize>() > bytes_max {
+            fields.plain("messages", "null");
+            return;
         }
-        out.push_str(text);
-    }
-    out.push_str("]}");
+        // What a hub publishes is JSON, put into envelopes when it was published.
+        let texts = messages.iter().filter_map(|message| match message {
+            Payload::Text(text) => Some(&**text),
+            Payload::Binary(_) => None,
+        });
+        fields.value("messages", |out| list(out, texts, |out, text| out.push_str(text)));
+    });
 }
