@@ -12,7 +12,7 @@ use andon::{
 };
 use serde_json::{Value, json};
 use std::{io::Read as _, net::SocketAddr, time::Duration};
-use support::{Answer, Client, echo, eventually, http::say, start};
+use support::{Answer, Client, echo, eventually, get_head, host::holder, http::say, start};
 
 const MONITOR: &str = "/ws/monitor";
 const HUB: &str = "/ws/{topic}";
@@ -167,6 +167,29 @@ fn topics_show_what_a_newcomer_gets() {
     let unknown = ask(addr, "/api/topics/robot", "");
     assert_eq!(unknown.status, 404);
     assert!(json(&unknown)["error"].as_str().unwrap().contains("\"robot\""));
+}
+
+/// Also an answer that does not show them costs a look at all messages: a turn makes so many of those.
+#[test]
+fn a_turn_looks_through_only_so_much() {
+    const CLIENTS: usize = 24;
+    let config = TopicHubConfig::empty().topic("robots", andon::TopicClass::State).log_bytes(16 << 20);
+    let (factory, holding) = holder();
+    let builder = Server::builder().topic_hub(HUB, config).mount("/hold", factory);
+    let (server, addr) = start(builder.board(BoardConfig::new()));
+    let long = format!("\"{}\"", "x".repeat(2 << 20));
+    server.topic_hub().unwrap().publish("robots", &long).unwrap();
+    eventually("it is there", || get(addr, "/api/topics")["topics"][0]["messages"].is_null());
+    let mut hold = holding(addr, "/hold");
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(addr)).collect();
+    clients.iter_mut().for_each(|client| assert_eq!(client.get("/healthz").status, 200));
+    // All of them are there when the loop looks again.
+    hold.hold();
+    let before = server.stats().turns;
+    clients.iter_mut().for_each(|client| client.send(get_head("/api/topics")));
+    hold.release();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().status, 200));
+    eventually("it took as many turns", || server.stats().turns >= before + CLIENTS as u64);
 }
 
 #[test]

@@ -148,10 +148,10 @@ impl Response {
         }
     }
 
-    /// Says what it cost to make it, for one that is short although much was looked through or compressed for it.
+    /// Says that it cost so much at least, for one that is short although much was looked through or compressed for it.
     #[cfg(feature = "board")]
     pub(crate) fn with_effort(mut self, bytes: usize) -> Self {
-        self.effort_bytes = bytes;
+        self.effort_bytes = self.effort_bytes.max(bytes);
         self
     }
 

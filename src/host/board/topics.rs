@@ -20,16 +20,16 @@ use crate::{
 /// All of them.
 pub(super) fn all(hub: Hub) -> impl Route {
     move |context: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
-        let mut topics = String::new();
+        let (mut topics, mut looked_at) = (String::new(), 0);
         list(&mut topics, &hub.topics, |out, (name, class)| {
-            describe(context, &hub.pattern, name, *class, TOPIC_LISTED_BYTES_MAX, out);
+            looked_at += describe(context, &hub.pattern, name, *class, TOPIC_LISTED_BYTES_MAX, out);
         });
         let tag = Tag::of([topics.as_bytes()]);
         let mut text = String::with_capacity(topics.len() + 64);
         object(&mut text, |fields| {
             fields.quoted("timestamp", context.now.wall).plain("topics", topics);
         });
-        answer::tagged_json(request, tag, text)
+        answer::tagged_json(request, tag, text).with_effort(looked_at)
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn one(hub: Hub) -> impl Route {
     }
 }
 
-/// A topic with its messages, if they are at most so long together.
+/// A topic with its messages, if they are at most so long together. Returns how long they are.
 fn describe(
     context: &RouteContext<'_>,
     pattern: &str,
@@ -54,13 +54,14 @@ fn describe(
     class: TopicClass,
     bytes_max: usize,
     out: &mut String,
-) {
+) -> usize {
     let topic = context.topic(&host_name(pattern, name));
     let clients = topic.map_or(0, |topic| context.subscribers(topic));
     let messages = topic.and_then(|topic| context.newest(topic)).unwrap_or_default();
+    let bytes = messages.iter().map(Payload::len).sum();
     object(out, |fields| {
         fields.text("name", name).text("class", class.as_str()).plain("clients", clients);
-        if messages.iter().map(Payload::len).sum::<usize>() > bytes_max {
+        if bytes > bytes_max {
             fields.plain("messages", "null");
             return;
         }
@@ -71,4 +72,5 @@ fn describe(
         });
         fields.value("messages", |out| list(out, texts, |out, text| out.push_str(text)));
     });
+    bytes
 }
