@@ -21,8 +21,7 @@ pub(super) fn barrier_behind_exchange() {
     barrier();
 }
 
-/// Tells a model who reads and who writes a copy, so that it finds accesses which nothing keeps apart. The words, being atomic, do not show them:
-/// it never lets a load see a store that comes later, and processors may. Elsewhere it is nothing.
+/// Tells a model who reads and who writes a copy, so that it finds accesses which nothing keeps apart: of plain memory it knows nothing. Elsewhere it is nothing.
 #[derive(Debug, Default)]
 pub(super) struct Watch(
     // The lock makes it shareable, is never contended, and is no part of the model.
