@@ -8,7 +8,7 @@ const WORDS = {
     noEquipment: "등록된 설비가 없습니다", noneMatch: "해당하는 설비가 없습니다", waitingForData: "데이터를 기다리는 중",
     running: "가동", idle: "비가동", stopped: "정지", fault: "설비이상", disconnected: "접속이상",
     last: (state) => `마지막: ${state}`, machines: (n) => `${n}대`, all: "전체",
-    since: (time) => `${time}부터`, before: (time) => `${time} 이전부터`, atLeast: (span) => `${span}+`, heard: (time) => `마지막 수신 ${time}`,
+    since: (time) => `${time}부터`, before: (time) => `${time} 이전부터`, atLeast: (span) => `${span}+`, heard: (time) => `마지막 수신 ${time}`, dayTime: (month, day, time) => `${month}. ${day}. ${time}`,
     connecting: "연결하는 중", live: "실시간", delayed: "데이터가 오지 않음", closed: "연결 종료",
     again: (n, of) => `연결 끊김, 다시 연결하는 중 (${n}/${of})`, lost: (s) => `연결 끊김, ${s}초마다 다시 시도`,
     sourceLost: "서버가 설비 데이터의 출처와 연결이 끊겼습니다. 값이 오래되었을 수 있습니다.",
@@ -34,7 +34,7 @@ const WORDS = {
     noEquipment: "No equipment is declared", noneMatch: "No equipment matches", waitingForData: "Waiting for data",
     running: "Running", idle: "Idle", stopped: "Stopped", fault: "Fault", disconnected: "Disconnected",
     last: (state) => `Last: ${state}`, machines: (n) => `${n}`, all: "All",
-    since: (time) => `since ${time}`, before: (time) => `since before ${time}`, atLeast: (span) => `${span}+`, heard: (time) => `last heard ${time}`,
+    since: (time) => `since ${time}`, before: (time) => `since before ${time}`, atLeast: (span) => `${span}+`, heard: (time) => `last heard ${time}`, dayTime: (month, day, time) => `${month}/${day}, ${time}`,
     connecting: "Connecting", live: "Live", delayed: "No data is coming", closed: "Closed",
     again: (n, of) => `Connection lost, trying again (${n}/${of})`, lost: (s) => `Connection lost, trying every ${s} s`,
     sourceLost: "The server has lost the source of the equipment's data. What is shown may be old.",
@@ -58,17 +58,6 @@ const WORDS = {
 const KEY = "andon-language";
 const listeners = [];
 let language;
-/** Made when they are first needed in a language: each takes a browser some milliseconds. */
-let formats = {};
-const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const FORMATS = {
-  clock: () => new Intl.DateTimeFormat(language, { ...TIME, second: "2-digit" }),
-  day: () => new Intl.DateTimeFormat(language, { ...TIME, month: "numeric", day: "numeric" }),
-  whole: () => new Intl.NumberFormat(language, { maximumFractionDigits: 0 }),
-  coarse: () => new Intl.NumberFormat(language, { maximumFractionDigits: 2 }),
-  fine: () => new Intl.NumberFormat(language, { maximumFractionDigits: 4 }),
-};
-const format = (name, value) => (formats[name] ??= FORMATS[name]()).format(value);
 
 function first() {
   const wished = [remembered(KEY), ...navigator.languages];
@@ -90,7 +79,6 @@ export const languageNow = () => language;
 export function speak(wanted = first()) {
   language = wanted;
   document.documentElement.lang = language;
-  formats = {};
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = say(node.dataset.t);
   for (const node of document.querySelectorAll("[data-t-label]")) node.ariaLabel = say(node.dataset.tLabel);
   for (const node of document.querySelectorAll("[data-t-hint]")) node.placeholder = say(node.dataset.tHint);
@@ -112,10 +100,27 @@ export function say(key, ...values) {
   return typeof said === "function" ? said(...values) : said;
 }
 
+// Both languages write times of day and numbers alike. They are written by hand, because a browser's first format takes longer to make than all tiles.
+
+const two = (number) => String(number).padStart(2, "0");
+
+/** A number with so many digits behind the point at most. */
+function numberOf(value, digits) {
+  const text = Math.abs(value).toFixed(digits);
+  // Too large for digits.
+  if (text.includes("e")) return String(value);
+  const [whole, part = ""] = text.split(".");
+  const behind = part.replace(/0+$/, "");
+  const written = whole.replace(/\B(?=(\d{3})+$)/g, ",") + (behind && `.${behind}`);
+  return value < 0 && written !== "0" ? `-${written}` : written;
+}
+
 /** A time of day, with its day if that is not today. */
 export function timeOf(ms) {
+  const at = new Date(ms);
+  const minute = `${two(at.getHours())}:${two(at.getMinutes())}`;
   const far = Math.abs(Date.now() - ms) > 20 * 3_600_000;
-  return format(far ? "day" : "clock", ms);
+  return far ? say("dayTime", at.getMonth() + 1, at.getDate(), minute) : `${minute}:${two(at.getSeconds())}`;
 }
 
 /** A span in the one or two units that matter. */
@@ -127,7 +132,7 @@ export function spanOf(ms) {
   return say("day", Math.floor(h / 24), h % 24);
 }
 
-export const countOf = (value) => format("whole", value);
+export const countOf = (value) => numberOf(value, 0);
 
 export function bytesOf(value) {
   const units = ["B", "KB", "MB", "GB"];
@@ -139,7 +144,7 @@ export function bytesOf(value) {
 /** A value of a tag or of data: never longer than it is worth. */
 export function valueOf(value) {
   if (value === null || value === undefined || value === "") return "–";
-  if (typeof value === "number") return format(Math.abs(value) < 1 ? "fine" : "coarse", value);
+  if (typeof value === "number") return numberOf(value, Math.abs(value) < 1 ? 4 : 2);
   if (typeof value === "boolean") return say(value ? "yes" : "no");
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
