@@ -13,8 +13,10 @@ const OWN = ["status_tag", "error_tag", "connection"];
 const TILES_MAX = 2_000, TAGS_MAX = 12;
 /** From so many on, tiles are small, and there is something to find them by. */
 const MANY = 40;
-/** So much is drawn in one frame. */
-const FRAME_MS = 6, FRAME_TILES = 32;
+/** So much is drawn in one frame: tiles that are made, that have news, and whose times go on. Of few machines all are made in the first. */
+const FRAME_MS = 6, FRAME_MADE = 24, FRAME_NEWS = 24, FRAME_OLD = 8;
+/** What was drawn so long ago says another time. */
+const OLD_MS = 1_000;
 const NEWS_MS = 10_000, NAMES_TOLD = 3;
 /** A strip moves by one point of its width. */
 const STRIP_MS = HISTORY_MS / 150;
@@ -23,7 +25,7 @@ const template = document.getElementById("tile-template");
 const byId = (id) => document.getElementById(id);
 
 class Tile {
-  #color; #history; #tags = new Map(); #equipment; #known = true; #drawn = 0;
+  #color; #history; #tags = new Map(); #equipment; #known = true; #drawn = 0; #strip = 0;
 
   constructor(history) {
     this.#history = history;
@@ -36,6 +38,8 @@ class Tile {
 
   /** What is to be drawn; `known` is false while nobody can say whether it is still so. */
   is(equipment, color, known) { [this.#equipment, this.#color, this.#known] = [equipment, color, known]; }
+
+  get old() { return Date.now() - this.#drawn > OLD_MS; }
 
   draw = () => {
     const { equipment_code: code, equipment_name: name, tags } = this.#equipment;
@@ -54,7 +58,7 @@ class Tile {
   };
 
   #drawTime() {
-    const now = Date.now();
+    const now = this.#drawn = Date.now();
     const { from, seen } = this.#history.since;
     const span = spanOf(now - from);
     // Of what was so before it was seen a minute is the least worth telling.
@@ -62,8 +66,8 @@ class Tile {
     setText(this.lasting, !this.#known ? "" : seen ? span : least);
     const heard = !this.#known ? from : this.#color === "gray" && Date.parse(this.#equipment.last_updated);
     setText(this.sinceText, heard ? say("heard", timeOf(heard)) : say(seen ? "since" : "before", timeOf(from)));
-    if (from <= this.#drawn && now - this.#drawn < STRIP_MS) return;
-    this.#drawn = now;
+    if (from <= this.#strip && now - this.#strip < STRIP_MS) return;
+    this.#strip = now;
     this.#history.draw(this.strip, now);
   }
 
@@ -94,7 +98,7 @@ class Tile {
 export class Tiles {
   #section = byId("equipment"); #list = byId("tiles"); #empty = byId("no-equipment"); #find = byId("find");
   #equipment = new Map(); #tiles = new Map(); #colors = new Map(); #histories = recall();
-  #known = false; #lost = false; #heard = false; #changed = new Set(); #later = new Set(); #chips = new Map();
+  #known = false; #lost = false; #heard = false; #changed = new Set(); #later = new Set(); #olds = new Set(); #chips = new Map();
   #only = null; #shown = 0; #seen = new Set(); #news = new Map(); #newsDue;
   #watch = new IntersectionObserver((entries) => entries.forEach((one) => this.#sees(one)));
 
@@ -136,8 +140,10 @@ export class Tiles {
 
   /** Of many machines those that are out of sight may wait for this. */
   #seconds() {
-    for (const { node } of this.#seen) this.#changed.add(node.dataset.code);
-    this.#now(this.#later);
+    for (const { node } of this.#seen) this.#olds.add(node.dataset.code);
+    for (const code of this.#later) this.#olds.add(code);
+    this.#later.clear();
+    if (this.#olds.size) soon(this.#patch);
   }
 
   #now(codes) {
@@ -148,22 +154,27 @@ export class Tiles {
     if (this.#changed.size) soon(this.#patch);
   }
 
-  /** Draws what has changed. A long list takes several frames. */
+  /** Draws what has changed, and then what has grown old. A long list takes several frames. */
   #patch = () => {
     const end = performance.now() + FRAME_MS;
-    let room = FRAME_TILES;
-    for (const code of this.#changed) {
+    this.#drawSome(this.#changed, FRAME_NEWS, end);
+    this.#drawSome(this.#olds, this.#equipment.size < MANY ? MANY : FRAME_OLD, end);
+    if (this.#changed.size || this.#olds.size) soon(this.#patch);
+  };
+
+  #drawSome(codes, room, end) {
+    for (const code of codes) {
+      if (!room || performance.now() > end) return;
       const one = this.#equipment.get(code), tile = this.#tiles.get(code);
-      this.#changed.delete(code);
+      codes.delete(code);
       if (!one || !tile) continue;
+      this.#olds.delete(code);
       tile.is(one, this.#colors.get(code), this.#known || this.#lost);
       tile.draw();
       if (this.#only) soon(this.#choose);
       room -= 1;
-      if (!room || performance.now() > end) break;
     }
-    if (this.#changed.size) soon(this.#patch);
-  };
+  }
 
   /** Makes the tiles that there are not yet, a handful for each frame, in the server's order. */
   #order = () => {
@@ -174,8 +185,8 @@ export class Tiles {
       this.#seen.delete(tile);
       for (const map of [this.#tiles, this.#histories, this.#colors]) map.delete(code);
     }
-    const end = performance.now() + FRAME_MS;
-    let room = FRAME_TILES;
+    const many = codes.length >= MANY, end = performance.now() + FRAME_MS;
+    let room = many ? FRAME_MADE : codes.length;
     for (const code of codes) {
       if (this.#tiles.has(code)) continue;
       const tile = new Tile(this.#histories.get(code));
@@ -183,19 +194,23 @@ export class Tiles {
       tile.draw();
       tile.node.tile = tile;
       this.#tiles.set(code, tile);
+      this.#changed.delete(code);
       this.#watch.observe(tile.node);
       room -= 1;
-      if (!room || performance.now() > end) break;
+      if (!room || (many && performance.now() > end)) break;
     }
-    arrange(this.#list, codes.filter((code) => this.#tiles.has(code)).map((code) => this.#tiles.get(code).node));
     const more = this.#tiles.size < codes.length;
     if (more) soon(this.#order);
-    this.#find.closest("label").hidden = codes.length < MANY;
-    this.#section.classList.toggle("many", codes.length >= MANY);
-    // Rows are made for all that there will be.
-    this.#shown = codes.length;
-    if (!more || this.#only || this.#find.value) soon(this.#choose);
-    soon(this.#columns);
+    this.#emptiness();
+    // Rows are made for all that there will be, and before there is anything in them: then it is laid out once.
+    if (this.#shown !== codes.length) {
+      this.#find.closest("label").hidden = !many;
+      this.#section.classList.toggle("many", many);
+      this.#shown = codes.length;
+      this.#columns();
+    }
+    arrange(this.#list, codes.filter((code) => this.#tiles.has(code)).map((code) => this.#tiles.get(code).node));
+    if (this.#only || this.#find.value) soon(this.#choose);
   };
 
   #count = () => {
@@ -279,7 +294,7 @@ export class Tiles {
     if (!isIntersecting) return this.#seen.delete(tile);
     this.#seen.add(tile);
     if (this.#later.has(tile.node.dataset.code)) this.#now([tile.node.dataset.code]);
-    else soon(tile.draw);
+    else if (tile.old) soon(tile.draw);
   }
 
   // What is read out: what went wrong, a sentence for all of it, and not every second.
