@@ -14,6 +14,7 @@ mod overview;
 mod places;
 mod ready;
 mod samples;
+mod script;
 mod sessions;
 mod shared_gate;
 pub(super) mod site;
@@ -23,7 +24,6 @@ mod topics;
 use self::{
     ceiling::Ceiling,
     config::BoardConfig,
-    files::FILES,
     late::Late,
     site::{Sessions, Site},
 };
@@ -51,8 +51,10 @@ pub(super) fn routes(
     let late = Arc::new(Late::new(Ceiling::of(&shown), shows_recordings));
     // What belongs to no mount asks for what the configuration says.
     let options = shared_gate::shared(options);
-    let mut routes: Vec<RoutePlan> =
-        FILES.into_iter().map(|file| RoutePlan::get(file.path, options(), files::route(file))).collect();
+    let mut routes: Vec<RoutePlan> = files::all(&overview::lasting(&title, &shown))
+        .into_iter()
+        .map(|file| RoutePlan::get(file.path, options(), files::route(file)))
+        .collect();
     routes.extend([
         RoutePlan::get("/readyz", options(), ready::route(shown.clone(), Arc::clone(&late))),
         RoutePlan::get("/metrics", options(), metrics::route(Arc::clone(&late))),

@@ -1,6 +1,9 @@
-//! The board itself: one page, its style, its script, and the client for browsers that it is built upon. They lie in the library.
+//! The board itself: one page, its style, its script, and the client for browsers that it is built upon. They lie in the library; page and script are put together when the server is built.
 
-use super::answer::{CODED, as_it_says, is_known, unchanged, with_tag};
+use super::{
+    answer::{CODED, as_it_says, is_known, unchanged, with_tag},
+    script,
+};
 use crate::{
     contracts::route::{Route, RouteContext},
     wire::{
@@ -13,55 +16,46 @@ use crate::{
 use std::borrow::Cow;
 
 /// One of them.
-#[derive(Clone, Copy)]
 pub(super) struct File {
     pub(super) path: &'static str,
     content_type: &'static str,
-    bytes: &'static [u8],
+    bytes: Cow<'static, [u8]>,
 }
 
-const fn page(path: &'static str, bytes: &'static [u8]) -> File {
-    File { path, content_type: "text/html; charset=utf-8", bytes }
+/// Where the page has what is served; until then it is nothing.
+const SERVED: &str = "id=\"served\">null<";
+
+/// All of them. The page is told what is served here, in JSON, so that it need not ask.
+pub(super) fn all(served: &str) -> [File; 4] {
+    // In a page a text must not end the element that it is in.
+    let served = format!("id=\"served\">{}<", served.replace('<', "\\u003c"));
+    let page = include_str!("page/index.html").replacen(SERVED, &served, 1);
+    [
+        File { path: "/", content_type: "text/html; charset=utf-8", bytes: page.into_bytes().into() },
+        File {
+            path: "/board/board.css",
+            content_type: "text/css; charset=utf-8",
+            bytes: include_bytes!("page/board.css").into(),
+        },
+        script("/board/board.js", script::whole().into_bytes().into()),
+        script("/board/andon-client.js", script::CLIENT.as_bytes().into()),
+    ]
 }
 
-const fn style(path: &'static str, bytes: &'static [u8]) -> File {
-    File { path, content_type: "text/css; charset=utf-8", bytes }
-}
-
-const fn script(path: &'static str, bytes: &'static [u8]) -> File {
+fn script(path: &'static str, bytes: Cow<'static, [u8]>) -> File {
     File { path, content_type: "text/javascript; charset=utf-8", bytes }
 }
 
-/// All of them.
-pub(super) const FILES: [File; 16] = [
-    page("/", include_bytes!("page/index.html")),
-    style("/board/board.css", include_bytes!("page/board.css")),
-    script("/board/board.js", include_bytes!("page/board.js")),
-    script("/board/devices.js", include_bytes!("page/devices.js")),
-    script("/board/guided.js", include_bytes!("page/guided.js")),
-    script("/board/history.js", include_bytes!("page/history.js")),
-    script("/board/link.js", include_bytes!("page/link.js")),
-    script("/board/page.js", include_bytes!("page/page.js")),
-    script("/board/panel.js", include_bytes!("page/panel.js")),
-    script("/board/server.js", include_bytes!("page/server.js")),
-    script("/board/server-side.js", include_bytes!("page/server-side.js")),
-    script("/board/sparkline.js", include_bytes!("page/sparkline.js")),
-    script("/board/tiles.js", include_bytes!("page/tiles.js")),
-    script("/board/topics.js", include_bytes!("page/topics.js")),
-    script("/board/words.js", include_bytes!("page/words.js")),
-    script("/board/andon-client.js", include_bytes!("../../../examples/web/andon-client.js")),
-];
-
 /// Serves a file, compressed once for all who take that.
 pub(super) fn route(file: File) -> impl Route {
-    let tag = Tag::of([file.bytes]);
-    let packed = gzip(file.bytes, true);
+    let tag = Tag::of([file.bytes.as_ref()]);
+    let packed = gzip(&file.bytes, true);
     move |_: &RouteContext<'_>, request: &Request<'_>, _: &[u8]| {
         if is_known(request, tag) {
             return unchanged(tag);
         }
         let small = packed.len() < file.bytes.len() && accepts_gzip(request.header_all("accept-encoding"));
-        let bytes = if small { Cow::Owned(packed.clone()) } else { Cow::Borrowed(file.bytes) };
+        let bytes = if small { Cow::Owned(packed.clone()) } else { file.bytes.clone() };
         let mut response = with_tag(as_it_says(Response::bytes(200, file.content_type, bytes)), tag)
             .with_header("Cache-Control", "no-cache")
             .with_header("Vary", CODED)
@@ -89,6 +83,15 @@ fn policy(host: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_has_what_is_served_and_no_title_gets_out_of_its_place() {
+        let [page, ..] = all(r#"{"title":"</script><script>1"}"#);
+        let page = String::from_utf8(page.bytes.into_owned()).unwrap();
+        let (_, behind) = page.split_once(r#"<script type="application/json" id="served">"#).unwrap();
+        let (served, _) = behind.split_once("</script>").unwrap();
+        assert_eq!(served, r#"{"title":"\u003c/script>\u003cscript>1"}"#);
+    }
 
     #[test]
     fn no_word_of_a_client_gets_into_the_policy() {

@@ -1,10 +1,10 @@
-// The board: asks what there is, and lets each part show its own.
+// The board: reads what there is, and lets each part show its own: first the equipment, the others when that is to be seen.
 
 import { EquipmentMonitor } from "./andon-client.js";
 import { Devices } from "./devices.js";
 import { Guided } from "./guided.js";
 import { Link } from "./link.js";
-import { everySecond, setText } from "./page.js";
+import { everySecond, painted, setText } from "./page.js";
 import { Server } from "./server.js";
 import { address, ask, serverNow } from "./server-side.js";
 import { Tiles } from "./tiles.js";
@@ -12,7 +12,8 @@ import { Topics } from "./topics.js";
 import { choose, languageNow, onlanguage, remember, remembered, say, speak, timeOf } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"], THEME_KEY = "andon-theme";
-const RETRY_MS = 3_000, TRIES = 5, LOST_RETRY_MS = 15_000;
+/** The other parts wait no longer than this for the equipment. */
+const ALONE_MS = 1_000;
 const byId = (id) => document.getElementById(id);
 
 /** Light or dark, as the visitor wants it, or as the system does. */
@@ -44,7 +45,8 @@ function languages() {
 /** What the page shows is decided by this; where it changes, the page begins anew. */
 const shapeOf = ({ version, monitor, hub, devices, guided }) => JSON.stringify([version, monitor, hub?.path, devices, guided]);
 
-function watch(api, link) {
+/** Shows the equipment of the monitor; `shown` is told when there is some. */
+function watch(api, link, shown) {
   const tiles = new Tiles();
   const { path, period_ms: periodMs } = api.monitor;
   const monitor = new EquipmentMonitor(address(path), { mode: "changes", periodMs });
@@ -63,7 +65,10 @@ function watch(api, link) {
     began = true;
   };
   monitor.onstale = (stale) => link.is(monitor.state, stale);
-  monitor.onequipment = (_, codes) => show(codes);
+  monitor.onequipment = (_, codes) => {
+    show(codes);
+    shown();
+  };
   const source = byId("source");
   const tell = () => setText(source, source.hidden ? "" : say("sourceLost"));
   monitor.onsource = (status) => {
@@ -75,24 +80,34 @@ function watch(api, link) {
 }
 
 /** Where there is no monitor the answers of the server say how the connection is. */
-async function begin(link, failures = 0) {
-  try {
-    const api = await ask("api", { fresh: true });
-    if (!api) return;
-    if (api.title) setText(byId("title"), document.title = api.title);
-    if (api.monitor) watch(api, link); else byId("link").hidden = true;
-    if (api.devices) new Devices();
-    if (api.guided) new Guided(api.guided.path);
-    if (api.hub) new Topics();
-    new Server();
-  } catch {
-    link.is(failures < TRIES ? "waiting" : "lost", true);
-    setTimeout(() => begin(link, failures + 1), failures < TRIES ? RETRY_MS : LOST_RETRY_MS);
+function begin(api, link) {
+  if (api.title) setText(byId("title"), document.title = api.title);
+  const parts = [
+    api.devices && (() => new Devices()),
+    api.guided && (() => new Guided(api.guided.path)),
+    api.hub && (() => new Topics()),
+    () => new Server(),
+  ];
+  let begins = false;
+  // One for each frame, and none before the tiles are to be seen: what they ask the server for would hold those up.
+  const rest = async () => {
+    if (begins) return;
+    begins = true;
+    for (const part of parts.filter(Boolean)) {
+      await painted();
+      part();
+    }
+  };
+  if (!api.monitor) {
+    byId("link").hidden = true;
+    return rest();
   }
+  watch(api, link, rest);
+  setTimeout(rest, ALONE_MS);
 }
 
 speak();
 languages();
 themes();
 everySecond(() => setText(byId("clock"), timeOf(serverNow())));
-begin(new Link());
+begin(JSON.parse(byId("served").textContent), new Link());

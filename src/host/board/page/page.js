@@ -74,6 +74,9 @@ export function match(known, list, keyOf, create) {
   });
 }
 
+/** When what was drawn is to be seen. */
+export const painted = () => new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
+
 /** Each second, and at once. */
 export function everySecond(draw) {
   setInterval(() => soon(draw), 1000);
