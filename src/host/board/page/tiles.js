@@ -14,7 +14,7 @@ const TILES_MAX = 2_000, TAGS_MAX = 12;
 /** From so many on, tiles are small, and there is something to find them by. */
 const MANY = 40;
 /** So much is drawn in one frame: tiles that are made, that have news, and whose times go on. Of few machines all are made in the first. */
-const FRAME_MS = 6, FRAME_MADE = 24, FRAME_NEWS = 24, FRAME_OLD = 8;
+const FRAME_MS = 6, FRAME_MADE = 24, FRAME_NEWS = 16, FRAME_OLD = 8;
 /** What was drawn so long ago says another time. */
 const OLD_MS = 1_000;
 const NEWS_MS = 10_000, NAMES_TOLD = 3;
