@@ -4,9 +4,11 @@
 //     node tests/web/board/measure.mjs target/release/examples/bringup
 //
 // The line of the bring-up server, 17 machines and 500, at 10 updates a second, changes at once; each load is a new profile without a cache. The machine should have
-// nothing else to do: of a task the time on the wall is told, and what the processor took for it.
+// nothing else to do: of a task the time on the wall is told, and what the processor took for it. Behind each figure stands that of a bare page, which is one document,
+// one script, the same WebSocket, and a word for each machine; the two take turns, so that their ratio says something on a machine that is busy or slow.
 
 import { spawn } from "node:child_process";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,9 +30,36 @@ async function serve(machines) {
   throw new Error("the server does not say where it listens");
 }
 
-/** Within the page: when all tiles were there, how old each change was when its tile had it, and frames. */
+/** What the bare page runs. */
+function bare() {
+  const socket = new WebSocket(document.documentElement.dataset.socket);
+  const nodes = new Map();
+  socket.onmessage = ({ data }) => {
+    for (const { equipment_code: code, status, tags } of JSON.parse(data).equipment ?? []) {
+      if (!nodes.has(code)) nodes.set(code, document.body.appendChild(Object.assign(document.createElement("p"), { className: "tile" })));
+      const node = nodes.get(code);
+      node.dataset.code = code;
+      node.dataset.color = !tags.connection ? "gray" : tags.error_tag ? "purple" : status;
+      node.textContent = `${code} ${node.dataset.color}`;
+    }
+  };
+}
+
+/** Serves the bare page, which listens to the server at `board`. */
+async function serveBare(board) {
+  const socket = `${board.replace("http", "ws")}ws/monitor?mode=changes`;
+  const page = `<!doctype html><html lang="en" data-socket="${socket}"><meta charset="utf-8"><title>bare</title><link rel="icon" href="data:,"><body><script src="bare.js"></script>`;
+  const server = createServer(({ url }, answer) => {
+    const [type, text] = url === "/" ? ["text/html", page] : ["text/javascript", `(${bare})()`];
+    answer.writeHead(200, { "content-type": type }).end(text);
+  });
+  await new Promise((then) => server.listen(0, "127.0.0.1", then));
+  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+}
+
+/** Within the page: when the first tile was there, and all, how old each change was when its tile had it, and frames. */
 function measuring(machines) {
-  window.measured = { all: null, ages: [], frames: 0, longest: 0 };
+  window.measured = { first: null, all: null, ages: [], frames: 0, longest: 0 };
   const told = new Map(), watched = new Set(), inSight = new Set();
   // Of many machines those out of sight may wait.
   const sight = new IntersectionObserver((all) => all.forEach(({ target, isIntersecting }) => inSight[isIntersecting ? "add" : "delete"](target)));
@@ -46,6 +75,7 @@ function measuring(machines) {
   new MutationObserver((changes) => {
     const { measured } = window;
     const tiles = measured.all ? [] : document.querySelectorAll(".tile[data-color]");
+    if (tiles.length) measured.first ??= performance.now();
     if (tiles.length === machines) measured.all = performance.now();
     for (const tile of tiles) if (!watched.has(tile)) watched.add(tile) && sight.observe(tile);
     const turned = changes.filter(({ attributeName, oldValue }) => attributeName === "data-color" && oldValue).filter(({ target }) => inSight.has(target));
@@ -88,39 +118,67 @@ function tasksOf(trace) {
   return { wall: most("dur"), processor: most("tdur") };
 }
 
-const browser = await launch(join(tmpdir(), "andon-board"));
-console.log("| machines | all tiles, median of loads | page, compressed | longest task while loading (processor) | then (processor) | frames/s, longest gap | tag change to tile in sight, median, 99 of 100, most |");
-console.log("|---|---|---|---|---|---|---|");
-for (const machines of [17, 500]) {
-  const server = await serve(machines);
-  const times = [], bytes = [], loading = [];
-  for (let n = 0; n < Number(loads); n += 1) {
-    const { page, loaded } = await open(browser, server.url, machines);
-    await page.tracing.start({ categories: TRACED });
-    await page.goto(server.url);
-    await page.waitForFunction(() => window.measured.all !== null);
-    await sleep(500);
-    times.push(await page.evaluate(() => { performance.mark("measured"); return window.measured.all; }));
-    loading.push(tasksOf(await page.tracing.stop()));
-    bytes.push(loaded.bytes);
-    await page.browserContext().close();
-  }
-  const { page } = await open(browser, server.url, machines);
-  await page.goto(server.url);
+/** One load: when tiles were there, what it took of the network, and its longest tasks. */
+async function load(browser, url, machines) {
+  const { page, loaded } = await open(browser, url, machines);
+  await page.tracing.start({ categories: TRACED });
+  await page.goto(url);
+  await page.waitForFunction(() => window.measured.all !== null);
+  await sleep(500);
+  const { first, all } = await page.evaluate(() => { performance.mark("measured"); return window.measured; });
+  const tasks = tasksOf(await page.tracing.stop());
+  await page.browserContext().close();
+  return { first, all, bytes: loaded.bytes, tasks };
+}
+
+/** How it goes on. */
+async function watch(browser, url, machines) {
+  const { page } = await open(browser, url, machines);
+  await page.goto(url);
   await page.waitForFunction(() => window.measured.all !== null);
   await sleep(2_000);
   await page.tracing.start({ categories: TRACED });
   await page.evaluate(() => { Object.assign(window.measured, { ages: [], frames: 0, longest: 0 }); performance.mark("measured"); });
   await sleep(Number(seconds) * 1000);
   const { ages, frames, longest } = await page.evaluate(() => window.measured);
-  const running = tasksOf(await page.tracing.stop());
+  const tasks = tasksOf(await page.tracing.stop());
+  await page.browserContext().close();
+  return { old: ordered(ages), frames, longest, tasks };
+}
+
+/** The board's figure beside the bare page's; times also as the median of the ratios of loads that followed each other. */
+const beside = ([board, plain]) => `${board} / ${plain}`;
+const median = (values) => part(ordered(values), 0.5);
+function times(board, plain, of) {
+  const ratio = median(board.map((one, n) => of(one) / of(plain[n])));
+  return `${beside([board, plain].map((loads) => `${median(loads.map(of)).toFixed(0)} ms`))}, ${ratio.toFixed(1)} times`;
+}
+const task = ({ wall, processor }) => `${wall.toFixed(0)} ms (${processor.toFixed(0)})`;
+function longest(loads) {
+  const most = (of) => Math.max(...loads.map(({ tasks }) => tasks[of]));
+  return task({ wall: most("wall"), processor: most("processor") });
+}
+
+const browser = await launch(join(tmpdir(), "andon-board"));
+console.log("Each figure: the board / a bare page.\n");
+console.log("| machines | first tile, median of loads | all tiles | page, compressed | longest task while loading (processor) | then (processor) | frames/s, longest gap | tag change to tile in sight, median, 99 of 100, most |");
+console.log("|---|---|---|---|---|---|---|---|");
+for (const machines of [17, 500]) {
+  const server = await serve(machines);
+  const plain = await serveBare(server.url);
+  const pages = [server, plain], loaded = [[], []];
+  for (let n = 0; n < Number(loads); n += 1) {
+    for (const [at, { url }] of pages.entries()) loaded[at].push(await load(browser, url, machines));
+  }
+  const watched = [];
+  for (const { url } of pages) watched.push(await watch(browser, url, machines));
+  plain.stop();
   server.stop();
-  const old = ordered(ages);
-  const most = (of) => Math.max(...loading.map((one) => one[of])).toFixed(0);
   const row = [
-    machines, `${part(ordered(times), 0.5).toFixed(0)} ms`, `${(Math.max(...bytes) / 1000).toFixed(1)} KB`, `${most("wall")} ms (${most("processor")})`,
-    `${running.wall.toFixed(0)} ms (${running.processor.toFixed(0)})`, `${(frames / Number(seconds)).toFixed(0)}, ${longest.toFixed(0)} ms`,
-    old.length ? `${part(old, 0.5)}, ${part(old, 0.99)}, ${old.at(-1)} ms of ${old.length}` : "none changed",
+    machines, times(...loaded, ({ first }) => first), times(...loaded, ({ all }) => all),
+    `${(Math.max(...loaded[0].map(({ bytes }) => bytes)) / 1000).toFixed(1)} KB`, beside(loaded.map(longest)), beside(watched.map(({ tasks }) => task(tasks))),
+    beside(watched.map(({ frames, longest: gap }) => `${(frames / Number(seconds)).toFixed(0)}, ${gap.toFixed(0)} ms`)),
+    beside(watched.map(({ old }) => (old.length ? `${part(old, 0.5)}, ${part(old, 0.99)}, ${old.at(-1)} ms of ${old.length}` : "none changed"))),
   ];
   console.log(`| ${row.join(" | ")} |`);
 }
