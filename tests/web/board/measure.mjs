@@ -39,8 +39,9 @@ function bare() {
       if (!nodes.has(code)) nodes.set(code, document.body.appendChild(Object.assign(document.createElement("p"), { className: "tile" })));
       const node = nodes.get(code);
       node.dataset.code = code;
-      node.dataset.color = !tags.connection ? "gray" : tags.error_tag ? "purple" : status;
-      node.textContent = `${code} ${node.dataset.color}`;
+      const color = !tags.connection ? "gray" : tags.error_tag ? "purple" : status;
+      if (node.dataset.color !== color) node.dataset.color = color;
+      node.textContent = `${code} ${color}`;
     }
   };
 }
@@ -79,7 +80,8 @@ function measuring(machines) {
     if (tiles.length === machines) measured.all = performance.now();
     for (const tile of tiles) if (!watched.has(tile)) watched.add(tile) && sight.observe(tile);
     const turned = changes.filter(({ attributeName, oldValue }) => attributeName === "data-color" && oldValue).filter(({ target }) => inSight.has(target));
-    for (const { target } of turned) measured.ages.push(Date.now() - told.get(target.dataset.code));
+    // One that has fallen silent turns gray long after its last word.
+    for (const { target } of turned) if (target.dataset.color !== "gray") measured.ages.push(Date.now() - told.get(target.dataset.code));
   }).observe(document, { childList: true, subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-color"] });
   let last = performance.now();
   const frame = (now) => {
