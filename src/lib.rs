@@ -57,7 +57,8 @@ pub use contracts::gates::jwt::{
 #[cfg(feature = "contracts")]
 pub use contracts::guided_sessions::{
     config::{GuidedSession, GuidedSessionsConfig},
-    orders::{GuidedError, GuidedInfo},
+    info::GuidedInfo,
+    orders::GuidedError,
     texts::GuidedTexts,
 };
 #[cfg(feature = "contracts")]

@@ -4,6 +4,7 @@ mod clerk;
 pub(crate) mod config;
 mod control;
 mod inbox;
+pub(crate) mod info;
 mod messages;
 pub(crate) mod orders;
 mod participant;
@@ -41,7 +42,8 @@ use crate::{
 use clerk::Clerk;
 use config::{GuidedSession, GuidedSessionsConfig, steps_bytes};
 use control::{Act, control};
-use orders::{GuidedInfo, Order, Placed};
+use info::GuidedInfo;
+use orders::{Order, Placed};
 use participant::{Participant, Reply};
 use session::{Audience, Session, Topics};
 use shadow::{Shade, SharedShadow};

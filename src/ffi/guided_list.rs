@@ -10,7 +10,7 @@ use super::{
     types::{Texts, andon_str, put_array},
 };
 use crate::contracts::{
-    guided_sessions::orders::GuidedInfo,
+    guided_sessions::info::GuidedInfo,
     store::guided::{GuidedStatus, ParticipantRow, ParticipantStatus, Subtask},
 };
 use std::time::Duration;

@@ -5,7 +5,8 @@ use crate::{
     contracts::{
         guided_sessions::{
             config::GuidedSession,
-            orders::{GuidedError, GuidedInfo, Order, OrderDesk},
+            info::GuidedInfo,
+            orders::{GuidedError, Order, OrderDesk},
         },
         store::guided::{GuidedRole, StepAction},
     },

@@ -7,6 +7,21 @@ use crate::ground::limits::{
 };
 use std::time::Duration;
 
+/// Types that are not data's: a client's other messages, and those of the server.
+const RESERVED: [&str; 7] = [
+    "device_register",
+    "session_start",
+    "session_end",
+    "device_registered",
+    "session_created",
+    "session_ended",
+    "error",
+];
+
+pub(super) fn is_reserved(kind: &str) -> bool {
+    RESERVED.contains(&kind)
+}
+
 /// Whether a device that registers is given a provisional session id, which clients older than version 1.1.0 take for their session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -188,7 +203,7 @@ impl DeviceSessionsConfig {
                     "a type of data has 1 to {DEVICE_DATA_TYPE_BYTES_MAX} bytes, not {name:?}"
                 ));
             }
-            if super::inbox::is_reserved(name) {
+            if is_reserved(name) {
                 return Err(format!("{name:?} cannot be a type of data: it means something else"));
             }
             if self.data_types[..index].contains(name) {

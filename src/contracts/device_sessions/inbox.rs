@@ -1,6 +1,9 @@
 //! What a client says, read.
 
-use super::{config::DeviceSessionsConfig, messages::ErrorCode};
+use super::{
+    config::{DeviceSessionsConfig, is_reserved},
+    messages::ErrorCode,
+};
 use crate::{
     ground::{frame::Message, limits::DEVICE_TIMESTAMP_BYTES_MAX},
     wire::json::object::{Fault, Object, quoted},
@@ -51,21 +54,6 @@ pub(super) struct Complaint<'a> {
     pub(super) message: Cow<'static, str>,
     /// The device that it is about, as far as it is known.
     pub(super) device: Option<Cow<'a, str>>,
-}
-
-/// Types that are not data's: a client's other messages, and those of the server.
-const RESERVED: [&str; 7] = [
-    "device_register",
-    "session_start",
-    "session_end",
-    "device_registered",
-    "session_created",
-    "session_ended",
-    "error",
-];
-
-pub(super) fn is_reserved(kind: &str) -> bool {
-    RESERVED.contains(&kind)
 }
 
 /// Reads a message.

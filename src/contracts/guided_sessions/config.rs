@@ -216,7 +216,7 @@ impl GuidedSessionsConfig {
         let session = self
             .participants_max
             .saturating_mul(person)
-            .saturating_add(2 * size_of::<super::orders::GuidedInfo>());
+            .saturating_add(2 * size_of::<super::info::GuidedInfo>());
         self.sessions_max.saturating_mul(session)
     }
 

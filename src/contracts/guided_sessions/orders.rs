@@ -1,8 +1,11 @@
 //! What the host wants of guided sessions: checked on its own thread, carried out on the loop's.
 
-use super::config::{GuidedSession, GuidedSessionsConfig};
+use super::{
+    config::{GuidedSession, GuidedSessionsConfig},
+    info::GuidedInfo,
+};
 use crate::{
-    contracts::store::guided::{GuidedRole, GuidedSessionRow, ParticipantRow, StepAction, Subtask},
+    contracts::store::guided::{GuidedRole, StepAction},
     ground::limits::GUIDED_ORDER_BYTES_MAX,
     wire::json::{
         check::{JsonFault, check},
@@ -55,20 +58,6 @@ impl std::error::Error for GuidedError {
             _ => None,
         }
     }
-}
-
-/// A guided session and its people, as they are at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct GuidedInfo {
-    /// The session: its status and its current step among others.
-    pub session: GuidedSessionRow,
-    /// Its steps, in their order.
-    pub subtasks: Arc<[Subtask]>,
-    /// Who takes part or did, by user: with the status, and the step completed last.
-    pub participants: Vec<ParticipantRow>,
-    /// The users among them who have a connection, in order.
-    pub(crate) online: Vec<i64>,
 }
 
 /// One wish of the host.

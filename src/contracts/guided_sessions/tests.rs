@@ -4,7 +4,8 @@
 use super::{
     GuidedFactory,
     config::{GuidedSession, GuidedSessionsConfig},
-    orders::{GuidedInfo, Order, OrderDesk},
+    info::GuidedInfo,
+    orders::{Order, OrderDesk},
 };
 use crate::{
     contracts::{

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     contracts::{
         feed::shapes,
-        guided_sessions::{orders::GuidedInfo, user},
+        guided_sessions::{info::GuidedInfo, user},
         route::{Reply, Route, RouteContext},
     },
     ground::limits::{GUIDED_LISTED_BYTES_MAX, LISTS_MAX},

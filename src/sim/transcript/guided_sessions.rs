@@ -20,7 +20,8 @@ use crate::{
         guided_sessions::{
             GuidedFactory,
             config::{GuidedSession, GuidedSessionsConfig, parameter},
-            orders::{GuidedInfo, Order, OrderDesk},
+            info::GuidedInfo,
+            orders::{Order, OrderDesk},
             texts::GuidedTexts,
         },
         store::{

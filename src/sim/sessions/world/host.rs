@@ -11,7 +11,7 @@ use super::{
 use crate::{
     contracts::{
         device_sessions::command::{DeviceCommand, SessionInfo},
-        guided_sessions::orders::{GuidedInfo, Order},
+        guided_sessions::{info::GuidedInfo, orders::Order},
         store::guided::StepAction,
     },
     engine::{command::Command, event::Event},
