@@ -49,6 +49,19 @@ student.send('{"type":"join","data":{}}')
 assert json.loads(student.recv(10))["type"] == "join_confirmed"
 assert at(lesson, Cookie=cookie, Origin="https://elsewhere.example") is None
 
+# What happens is told when it happens, and not when a buffer is full: the stream never ends.
+events = TLS.wrap_socket(socket.create_connection(("127.0.0.1", PORT), timeout=10), server_hostname=NAME)
+events.sendall(f"GET /api/events HTTP/1.1\r\nHost: {NAME}:{PORT}\r\n\r\n".encode())
+heard = b""
+while b"\r\n\r\n" not in heard:
+    heard += events.recv(65536)
+device = at("/ws/device")
+device.send('{"type":"device_register","deviceId":"behind-a-proxy","clientVersion":"1.1.0"}')
+device.send('{"type":"session_start","deviceId":"behind-a-proxy"}')
+while b"behind-a-proxy" not in heard:
+    heard += events.recv(65536)
+events.close()
+
 for path in ["/", "/healthz", "/metrics"]:
     assert get(path).startswith("HTTP/1.1 200 "), path
 assert '"title":"KRCWO12"' in get("/api")
