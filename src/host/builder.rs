@@ -1,63 +1,36 @@
 //! The builder: everything a host may choose, checked once.
 
+mod configuration;
+mod limits;
+
 #[cfg(feature = "board")]
-use super::board::{
-    self,
-    config::BoardConfig,
-    site::{self, Site},
-};
+use super::board::config::BoardConfig;
+#[cfg(feature = "contracts")]
+use super::{guided_plan::GuidedPlan, hub_plan::HubPlan};
 use super::{
-    config::Config,
     options::{MountOptions, RouteOptions},
     route_plan::RoutePlan,
     server::Server,
 };
-#[cfg(feature = "contracts")]
-use super::{guided_plan::GuidedPlan, hub_plan::HubPlan};
 #[cfg(feature = "board")]
 use crate::contracts::equipment_monitor::EquipmentMonitor;
-#[cfg(feature = "contracts")]
-use crate::contracts::{
-    device_sessions::{DeviceSessionsFactory, config::DeviceSessionsConfig},
-    guided_sessions::config::GuidedSessionsConfig,
-    topic_hub::config::TopicHubConfig,
+use crate::{
+    contracts::{contract::ContractFactory, gate::Gate, route::Route, store::Store},
+    engine::event::EventMask,
+    ground::{error::StartError, foreign::Foreign, limits::Limits},
+    hub::topic::Topic,
+    runtime::thread::SchedulingPolicy,
+    wire::request::Method,
 };
-#[cfg(feature = "board")]
-use crate::{contracts::feed::Feed, engine::feeds::Feeds};
+#[cfg(feature = "contracts")]
 use crate::{
     contracts::{
-        contract::ContractFactory,
-        gate::Gate,
-        route::{Reply, Route, RouteContext},
-        store::Store,
+        device_sessions::{DeviceSessionsFactory, config::DeviceSessionsConfig},
+        guided_sessions::config::GuidedSessionsConfig,
+        topic_hub::config::TopicHubConfig,
     },
-    engine::{
-        event::EventMask,
-        router::Router,
-        settings::{Entrance, MountSettings, RouteSettings, Settings},
-    },
-    ground::{
-        error::{ConfigError, StartError},
-        foreign::Foreign,
-        id::MountId,
-        limits::{
-            CONNECTIONS_DEFAULT, CONNECTIONS_MAX, DESCRIPTORS_SPARED, EVENTS_MIN, LOG_BYTES_MIN, Limits,
-            RECORD_WINDOW_MAX, ROUTES_MAX,
-        },
-    },
-    hub::topic::{SnapshotSource, Topic},
-    runtime::{
-        descriptors,
-        thread::{SchedulingPolicy, ThreadSettings},
-    },
-    wire::{
-        access::Access,
-        pattern::Pattern,
-        request::{Method, Request},
-        response::Response,
-    },
+    ground::id::MountId,
 };
-use core::net::SocketAddr;
 #[cfg(feature = "board")]
 use std::any::Any;
 use std::{fmt, time::Duration};
@@ -365,248 +338,9 @@ impl Builder {
         self
     }
 
-    /// Checks everything.
-    #[allow(unused_mut, reason = "without the built-in contracts")]
-    pub fn build(mut self) -> Result<Config, ConfigError> {
-        #[cfg(feature = "contracts")]
-        let (hub, guided) = (self.mount_hub()?, self.mount_guided()?);
-        #[cfg(feature = "contracts")]
-        for (_, pattern, config) in &self.device_sessions {
-            let bad = |why| ConfigError::BadMount { pattern: pattern.clone(), why };
-            config.check().map_err(bad)?;
-        }
-        #[cfg(feature = "board")]
-        let site = Site {
-            monitors: std::mem::take(&mut self.monitors),
-            hub: hub.as_ref().map(|plan| site::Hub {
-                pattern: plan.pattern.clone(),
-                topics: plan.config.topics.iter().map(|topic| (topic.name.clone(), topic.class)).collect(),
-            }),
-            devices: (self.device_sessions.iter())
-                .map(|(_, pattern, config)| site::Sessions {
-                    pattern: pattern.clone(),
-                    copy_bytes_max: config.copy_bytes_max(),
-                    one_bytes_max: config.json_bytes_max(),
-                })
-                .collect(),
-            guided: guided.as_ref().map(|plan| site::Sessions {
-                pattern: plan.pattern.clone(),
-                copy_bytes_max: plan.config.copy_bytes_max(),
-                one_bytes_max: plan.config.json_bytes_max(),
-            }),
-        };
-        let limits = self.checked_limits()?;
-        let addresses = parse_addresses(&self.listen)?;
-        let topics = check_topics(&self.topics, &limits)?;
-        let mut access = Access::default();
-        for origin in &self.origins {
-            access.allow_origin(origin).map_err(|why| bad_name("allow_origin", origin, why))?;
-        }
-        for host in &self.hosts {
-            access.allow_host(host).map_err(|why| bad_name("allow_host", host, why))?;
-        }
-        let mut router = Router::default();
-        let mut routes = Vec::new();
-        let mut mounts = Vec::new();
-        for (index, plan) in self.mounts.into_iter().enumerate() {
-            let (there, place) = router.place(parse_pattern(&plan.pattern)?);
-            if place.mount.is_some() {
-                return Err(taken(plan.pattern, there.as_str()));
-            }
-            let id = u16::try_from(index).unwrap_or(u16::MAX);
-            place.mount = Some(MountId(id));
-            for name in plan.options.subprotocols.iter().chain(plan.options.door.subprotocols()) {
-                let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-                if name.is_empty() || !name.bytes().all(token) {
-                    return Err(ConfigError::BadLimit {
-                        name: "subprotocol",
-                        why: "a name must be one word of letters, digits and !#$%&'*+-.^_`|~",
-                    });
-                }
-            }
-            mounts.push(MountSettings {
-                pattern: plan.pattern,
-                factory: plan.factory,
-                door: plan.options.door.checked()?,
-                subprotocols: plan.options.subprotocols,
-                connections_max: plan.options.connections.unwrap_or(usize::MAX),
-                refuses_while_stopping: plan.options.refuses_while_stopping,
-            });
-        }
-        let mut plans = self.routes;
-        let own = plans.iter().any(|plan| plan.pattern.trim_end_matches('/') == "/healthz");
-        if self.healthz && !own {
-            plans.push(RoutePlan::get("/healthz", RouteOptions::default(), healthz));
-        }
-        #[cfg(feature = "board")]
-        let (board, feeds) = match self.board {
-            None => (None, Feeds::default()),
-            Some(config) => {
-                let (routes, late, feeds) = board::routes(config, &site)?;
-                plans.extend(routes);
-                (Some(late), feeds_of(feeds, &mounts)?)
-            }
-        };
-        for plan in plans {
-            let (there, place) = router.place(parse_pattern(&plan.pattern)?);
-            if place.routes.iter().any(|(method, _)| *method == plan.method) {
-                return Err(taken(plan.pattern, there.as_str()));
-            }
-            place.routes.push((plan.method, routes.len()));
-            let entrance = match plan.options.checked()? {
-                (None, door) => Entrance::Own(door),
-                (Some(mount), _) => Entrance::Mount(mounted_at(&mounts, mount)?),
-            };
-            routes.push(RouteSettings { route: plan.route, entrance });
-        }
-        if router.len() > ROUTES_MAX {
-            return Err(ConfigError::BadLimit { name: "mounts and routes", why: "there are more than 256" });
-        }
-        Ok(Config {
-            addresses,
-            send_buffer_bytes: self.send_buffer_bytes,
-            stop_timeout: self.stop_timeout,
-            store: self.store,
-            thread: ThreadSettings {
-                name: self.thread_name,
-                affinity: self.affinity,
-                policy: self.policy,
-                on_start: self.on_start,
-            },
-            settings: Settings {
-                limits,
-                events: self.events,
-                router,
-                access,
-                mounts,
-                routes,
-                topics,
-                store: None,
-                #[cfg(feature = "board")]
-                feeds,
-            },
-            #[cfg(feature = "contracts")]
-            device_sessions: self.device_sessions.into_iter().map(|(id, ..)| id).collect(),
-            #[cfg(feature = "contracts")]
-            hub,
-            #[cfg(feature = "contracts")]
-            guided,
-            #[cfg(feature = "board")]
-            board,
-        })
-    }
-
-    /// Turns the topic hub into a mount and its topics.
-    #[cfg(feature = "contracts")]
-    fn mount_hub(&mut self) -> Result<Option<HubPlan>, ConfigError> {
-        let mut hubs = std::mem::take(&mut self.hubs);
-        let Some((hub, options)) = hubs.pop() else { return Ok(None) };
-        if !hubs.is_empty() {
-            let why = "a server has one topic hub at most".into();
-            return Err(ConfigError::BadTopicHub { pattern: hub.pattern, why });
-        }
-        // As a pattern it is looked at with all others.
-        parse_pattern(&hub.pattern)?;
-        let (factory, topics) = hub.check()?;
-        self.topics.extend(topics);
-        let options = options.refuses_while_stopping();
-        self.mounts.push(MountPlan { pattern: hub.pattern.clone(), factory: Foreign::new(factory), options });
-        Ok(Some(hub))
-    }
-
-    /// Turns guided sessions into a mount.
-    #[cfg(feature = "contracts")]
-    fn mount_guided(&mut self) -> Result<Option<GuidedPlan>, ConfigError> {
-        let mut plans = std::mem::take(&mut self.guided);
-        let Some((plan, options)) = plans.pop() else { return Ok(None) };
-        if !plans.is_empty() {
-            let why = "a server has one mount of guided sessions at most: give all sessions to that".into();
-            return Err(ConfigError::BadMount { pattern: plan.pattern, why });
-        }
-        // As a pattern it is looked at with all others.
-        parse_pattern(&plan.pattern)?;
-        let factory = Foreign::new(plan.check()?);
-        let options = options.same_origin();
-        self.mounts.push(MountPlan { pattern: plan.pattern.clone(), factory, options });
-        Ok(Some(plan))
-    }
-
     /// Checks everything and starts the server. When this returns, it listens.
     pub fn start(self) -> Result<Server, StartError> {
         self.build()?.start()
-    }
-
-    fn checked_limits(&self) -> Result<Limits, ConfigError> {
-        let bad = |name, why| Err(ConfigError::BadLimit { name, why });
-        let mut limits = self.limits.clone();
-        let connections = self.connections.or(limits.connections).unwrap_or_else(connections_default);
-        limits.connections = Some(connections);
-        let Limits { message_bytes, frame_bytes, outbox_bytes, .. } = limits;
-        if connections == 0 || connections > CONNECTIONS_MAX {
-            return bad("connections", "it must be from 1 to 1,048,576");
-        }
-        if limits.connections_per_address == 0 {
-            return bad("connections_per_address", "it must be at least 1");
-        }
-        if frame_bytes == 0 || frame_bytes > message_bytes {
-            return bad("frame_bytes", "it must be at least 1 and at most message_bytes");
-        }
-        if message_bytes > 1 << 30 {
-            return bad("message_bytes", "it must be at most 1 GiB");
-        }
-        // Fragments are assembled beside the frame that is being received, and grow by doubling.
-        if limits.partial_bytes_total / 4 < message_bytes {
-            return bad(
-                "partial_bytes_total",
-                "it must be at least four times message_bytes, or one large message would be shed",
-            );
-        }
-        if limits.head_bytes < 1_024 || limits.head_bytes > 1 << 20 {
-            return bad("head_bytes", "it must be from 1 KiB to 1 MiB");
-        }
-        if limits.body_bytes > limits.partial_bytes_total / 4 {
-            return bad("body_bytes", "it must be at most a quarter of partial_bytes_total");
-        }
-        if outbox_bytes < 16 << 10 {
-            return bad("outbox_bytes", "it must be at least 16 KiB");
-        }
-        if limits.outbox_bytes_total < outbox_bytes {
-            return bad("outbox_bytes_total", "it must be at least outbox_bytes");
-        }
-        if limits.subscriptions == 0 || limits.subscriptions > 1_024 {
-            return bad("subscriptions", "it must be from 1 to 1,024");
-        }
-        if limits.log_bytes_total < LOG_BYTES_MIN && limits.topics > 0 {
-            return bad("log_bytes_total", "it must be at least 64 KiB, the size of the smallest log");
-        }
-        if limits.commands == 0 || limits.command_bytes == 0 {
-            return bad("commands", "commands and command_bytes must be at least 1");
-        }
-        if limits.events < EVENTS_MIN {
-            return bad("events", "it must be at least 256");
-        }
-        if limits.event_bytes < 64 << 10 {
-            return bad("event_bytes", "it must be at least 64 KiB");
-        }
-        if limits.records == 0 || limits.record_bytes == 0 {
-            return bad("records", "records and record_bytes must be at least 1");
-        }
-        if limits.record_window > RECORD_WINDOW_MAX {
-            return bad("record_window", "it must be at most 1 s");
-        }
-        for (name, wait) in [
-            ("handshake", limits.handshake),
-            ("parked_wait", limits.parked_wait),
-            ("keep_alive", limits.keep_alive),
-            ("pong_wait", limits.pong_wait),
-            ("close_wait", limits.close_wait),
-            ("ping_interval", limits.ping_interval.unwrap_or(Duration::from_secs(1))),
-        ] {
-            if wait < Duration::from_millis(1) {
-                return bad(name, "it must be at least 1 ms");
-            }
-        }
-        Ok(limits)
     }
 }
 
@@ -618,93 +352,4 @@ impl fmt::Debug for Builder {
             .field("topics", &self.topics)
             .finish_non_exhaustive()
     }
-}
-
-/// As many as the process has descriptors for, up to a sensible number.
-fn connections_default() -> usize {
-    let Some(descriptors) = descriptors::soft_limit() else { return CONNECTIONS_DEFAULT };
-    let spared = descriptors.saturating_sub(DESCRIPTORS_SPARED);
-    // A process with fewer than 256 descriptors still gets some connections: half of what it has.
-    CONNECTIONS_DEFAULT.min(spared.max(descriptors / 2)).max(1)
-}
-
-fn healthz(_: &RouteContext<'_>, _: &Request<'_>, _: &[u8]) -> Reply {
-    Response::text(200, "ok\n").with_header("Cache-Control", "no-store").into()
-}
-
-fn parse_addresses(texts: &[String]) -> Result<Vec<SocketAddr>, ConfigError> {
-    if texts.is_empty() {
-        return Err(ConfigError::NoAddress);
-    }
-    let parse = |text: &String| text.parse().map_err(|_| ConfigError::BadAddress { given: text.clone() });
-    texts.iter().map(parse).collect()
-}
-
-fn parse_pattern(pattern: &str) -> Result<Pattern, ConfigError> {
-    Pattern::parse(pattern).map_err(|why| ConfigError::BadPattern { pattern: pattern.into(), why })
-}
-
-fn bad_name(setting: &'static str, given: &str, why: &'static str) -> ConfigError {
-    ConfigError::BadName { setting, given: given.into(), why }
-}
-
-fn taken(pattern: String, by: &str) -> ConfigError {
-    ConfigError::PatternTaken { pattern, by: by.into() }
-}
-
-/// What the event streams tell of, by the mounts that it comes from.
-#[cfg(feature = "board")]
-fn feeds_of(plan: board::FeedPlan, mounts: &[MountSettings]) -> Result<Feeds, ConfigError> {
-    let of = |feed: Option<(String, Feed)>| match feed {
-        Some((pattern, feed)) => Ok(Some((mounted_at(mounts, pattern)?, feed))),
-        None => Ok(None),
-    };
-    let monitors = plan.monitors.into_iter().map(|pattern| mounted_at(mounts, pattern));
-    let mut monitors = monitors.collect::<Result<Vec<_>, _>>()?;
-    // The stream stands behind another door: it tells of the monitor only what everybody may know.
-    let shown = monitors.first().and_then(|id| mounts.get(id.index()));
-    if !shown.is_some_and(|mount| mount.door.is_open()) {
-        monitors.clear();
-    }
-    Ok(Feeds::new(of(plan.devices)?, of(plan.guided)?, monitors))
-}
-
-/// The mount at this pattern, written as it was mounted.
-fn mounted_at(mounts: &[MountSettings], pattern: String) -> Result<MountId, ConfigError> {
-    match mounts.iter().position(|mount| mount.pattern == pattern) {
-        // There are no more mounts than have a number, or the configuration is refused.
-        Some(index) => Ok(MountId(u16::try_from(index).unwrap_or(u16::MAX))),
-        None => {
-            let why =
-                "a route belongs to it, but nothing is mounted there: name the pattern as it was mounted"
-                    .into();
-            Err(ConfigError::BadMount { pattern, why })
-        }
-    }
-}
-
-fn check_topics(topics: &[(String, Topic)], limits: &Limits) -> Result<Vec<(String, Topic)>, ConfigError> {
-    let mut bytes = 0;
-    for (index, (name, topic)) in topics.iter().enumerate() {
-        let bad = |why| Err(ConfigError::BadTopic { name: name.clone(), why });
-        if topics[..index].iter().any(|(other, _)| other == name) {
-            return Err(ConfigError::TopicTaken { name: name.clone() });
-        }
-        if let Err(why) = topic.check() {
-            return bad(why);
-        }
-        if topic.source == SnapshotSource::Contract {
-            return bad("its snapshot would come from a contract, but the host declares it");
-        }
-        bytes += topic.log_bytes;
-        if bytes > limits.log_bytes_total {
-            return bad(
-                "the logs of the topics exceed log_bytes_total: raise it, or give topics smaller logs",
-            );
-        }
-        if index >= limits.topics {
-            return bad("there are more topics than the limit `topics` allows: raise it");
-        }
-    }
-    Ok(topics.to_vec())
 }
