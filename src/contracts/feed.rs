@@ -127,8 +127,6 @@ impl Feed {
         self.lock().started_at = now.wall;
     }
 
-    // ---- what it learns ------------------------------------------------------------------------------
-
     /// A contract has said this to the host.
     pub(crate) fn heard(&self, body: &EventBody) {
         match body {
@@ -213,8 +211,6 @@ impl Feed {
         state.happenings.push(|number| event(Some(number), name, data));
         state.news = true;
     }
-
-    // ---- who watches ---------------------------------------------------------------------------------
 
     /// A stream for a connection, behind the happening of number `last` if it has been here before. `None`: there are as many as may be, or the
     /// server stops.
@@ -302,8 +298,6 @@ impl Feed {
             }
         }
     }
-
-    // ---- the engine's turn ---------------------------------------------------------------------------
 
     /// When [`turn`](Self::turn) is to be called at the latest.
     pub(crate) fn next_deadline(&self) -> Option<Tick> {

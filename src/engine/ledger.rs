@@ -171,8 +171,6 @@ impl Ledger {
         }
     }
 
-    // ---- how the store does --------------------------------------------------------------------------
-
     /// The store has answered. True when it had been down.
     pub(super) fn answered(&mut self, now: Tick) -> bool {
         self.answered = now;
@@ -210,8 +208,6 @@ impl Ledger {
         let short = self.held_max - self.held < records || self.bytes_max - self.bytes < bytes;
         (self.full || short) && !self.given_up
     }
-
-    // ---- how much there is ---------------------------------------------------------------------------
 
     /// Records that the store has, and their bytes.
     pub(super) fn held(&self) -> (usize, usize) {

@@ -236,8 +236,6 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         engine
     }
 
-    // ---- what the driver calls -----------------------------------------------------------------------
-
     /// A turn begins.
     pub(crate) fn begin(&mut self, now: Now) {
         self.now = now;
@@ -460,8 +458,6 @@ impl<T: Transport, P: Ports> Engine<T, P> {
     pub(crate) fn host_topics(&self) -> &[(String, TopicId)] {
         &self.host_topics
     }
-
-    // ---- deadlines -----------------------------------------------------------------------------------
 
     fn run_deadlines(&mut self) {
         for _ in 0..DEADLINES_PER_TURN {
