@@ -4,7 +4,6 @@ use super::{
     Engine, StateKey,
     command::Command,
     event::{Event, EventMask},
-    ledger::{Entry, Filed, Refusal},
     peer::{Peer, SubRef},
     ports::Ports,
     settings::Mount,
@@ -14,21 +13,19 @@ use crate::{
     contracts::{
         contract::{Contract, SnapshotMessages},
         effects::{EventClass, Lane, Op},
-        store::{StoreError, record::Record},
+        store::record::Record,
         told::EventBody,
     },
     ground::{
         close::{CloseCause, CloseCode},
         foreign,
         frame::{Header, Message},
-        id::{ConnId, MountId, RecordTicket, TopicId},
+        id::{ConnId, MountId, TopicId},
         limits::EFFECTS_KEPT_BYTES,
         time::Now,
     },
     hub::{
         board::{Parting, Publication, SnapshotMaker, Unpublished},
-        cursor::Rest,
-        outbox::Outbox,
         topic::{Placing, Topic},
     },
 };
@@ -310,102 +307,6 @@ impl<T: Transport, P: Ports> Engine<T, P> {
         self.stats.contract_panics += maker.panics;
     }
 
-    // ---- private lanes -------------------------------------------------------------------------------
-
-    fn take_outbox(&mut self, slot: u32) -> Box<Outbox> {
-        let existing = self.peers.at_mut(slot).and_then(|peer| peer.outbox.take());
-        existing.or_else(|| self.spare_outboxes.pop()).unwrap_or_default()
-    }
-
-    /// Keeps an outbox for another connection, if it is small and few are kept.
-    pub(super) fn spare(&mut self, mut outbox: Box<Outbox>) {
-        if let Some(rest) = outbox.take_rest() {
-            self.board.give_back(rest);
-        }
-        if outbox.reset() && self.spare_outboxes.len() < crate::ground::limits::SPARE_OUTBOXES {
-            self.spare_outboxes.push(outbox);
-        }
-    }
-
-    /// Queues the rest of a frame before everything else. It costs nothing private: the board has it in its budget.
-    fn queue_rest(&mut self, slot: u32, rest: Rest) {
-        let mut outbox = self.take_outbox(slot);
-        outbox.put_rest(rest);
-        match self.peers.at_mut(slot).filter(|peer| peer.transport.is_some()) {
-            Some(peer) => peer.outbox = Some(outbox),
-            None => self.spare(outbox),
-        }
-        self.mark_dirty(slot);
-    }
-
-    /// Queues bytes before everything else: no frame overtakes them, and they are never dropped.
-    pub(super) fn queue_first(&mut self, slot: u32, bytes: &[u8]) {
-        let mut outbox = self.take_outbox(slot);
-        outbox.push_first(bytes);
-        self.outbox_total += bytes.len();
-        if let Some(peer) = self.peers.at_mut(slot) {
-            peer.outbox = Some(outbox);
-        }
-        self.mark_dirty(slot);
-    }
-
-    /// Queues one frame, in pieces, in order with everything else.
-    pub(super) fn queue_ordered(&mut self, slot: u32, pieces: &[&[u8]]) {
-        let seq = self.board.next_seq();
-        self.queue(slot, pieces, |outbox| outbox.push_ordered(seq, pieces));
-    }
-
-    /// Queues whole frames ahead of everything but the frame that is partly sent.
-    pub(super) fn queue_urgent(&mut self, slot: u32, pieces: &[&[u8]]) {
-        self.queue(slot, pieces, |outbox| outbox.push_urgent(pieces));
-    }
-
-    fn queue(&mut self, slot: u32, pieces: &[&[u8]], push: impl FnOnce(&mut Outbox)) {
-        let added: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let Some(peer) = self.peers.at(slot).filter(|peer| peer.transport.is_some()) else { return };
-        let (open, held) = (peer.is_open(), peer.outbox_len());
-        // A close frame, or the answer to a request, is always taken: it is bounded by what it is.
-        let too_slow = held > 0 && held + added > self.limits.outbox_bytes;
-        let overload = self.outbox_total + added > self.limits.outbox_bytes_total;
-        if open && (too_slow || overload) {
-            let (reason, cause) = if too_slow {
-                ("the client does not take what it is sent", CloseCause::TooSlow)
-            } else {
-                ("the server holds too much that clients do not take", CloseCause::Overload)
-            };
-            self.begin_close(slot, CloseCode::TRY_AGAIN, reason, cause, true);
-            return;
-        }
-        let mut outbox = self.take_outbox(slot);
-        let before = outbox.len();
-        push(&mut outbox);
-        self.outbox_total += outbox.len() - before;
-        self.stats.frames_private += 1;
-        let choke = outbox.len() > self.limits.outbox_bytes / 4;
-        if let Some(peer) = self.peers.at_mut(slot) {
-            peer.outbox = Some(outbox);
-            peer.choked |= choke && peer.is_open();
-            if peer.choked {
-                self.mourn(slot);
-            }
-        }
-        self.mark_dirty(slot);
-    }
-
-    /// Drops what is queued privately, but for the frame that is partly sent.
-    pub(super) fn drop_queued(&mut self, slot: u32) {
-        let Some(peer) = self.peers.at_mut(slot) else { return };
-        let Some(outbox) = peer.outbox.as_mut() else { return };
-        let before = outbox.len();
-        outbox.keep_begun();
-        self.outbox_total -= before - outbox.len();
-        if let Some(empty) = peer.outbox.take_if(|outbox| outbox.is_empty()) {
-            self.spare(empty);
-        }
-    }
-
-    // ---- events and records --------------------------------------------------------------------------
-
     fn contract_event(
         &mut self,
         mount: MountId,
@@ -438,74 +339,6 @@ impl<T: Transport, P: Ports> Engine<T, P> {
             }
         }
     }
-
-    fn record(&mut self, mount: MountId, record: Record) {
-        self.mounts[mount.index()].feeds_store = true;
-        let filed = Filed { mount, ticket: record.ticket, awaited: record.awaited };
-        let (weight, now) = (record.weight_bytes(), self.now.tick);
-        self.mounts[mount.index()].awaited += usize::from(filed.awaited);
-        let admitted = if self.store.is_some() { self.ledger.admit(weight) } else { Err(Refusal::NoStore) };
-        let refusal = match admitted {
-            Ok(()) if self.ports.send_record(record, weight) => {
-                self.ledger.sent(filed, weight, now);
-                return;
-            }
-            // Its thread is gone, and will not come back.
-            Ok(()) => Refusal::GivenUp,
-            Err(refusal) => refusal,
-        };
-        self.stats.records_refused += 1;
-        self.ledger.refuse(filed, refusal, now);
-    }
-
-    /// The store has committed, or refused, all records that it has up to this ticket.
-    pub(crate) fn recorded(&mut self, upto: RecordTicket, outcome: Result<(), &StoreError>) {
-        if self.ledger.answered(self.now.tick) {
-            self.state_event(StateKey::Store, Event::Store { up: true, why: String::new() });
-        }
-        while let Some(entry) = self.ledger.next_answered(upto) {
-            if entry.refused.is_some() {
-                self.tell_refused(entry);
-                continue;
-            }
-            let counter =
-                if outcome.is_ok() { &mut self.stats.records } else { &mut self.stats.records_failed };
-            *counter += 1;
-            if let Some(mount) = entry.mount {
-                self.with_contract(mount, |contract, fx| contract.recorded(fx, entry.ticket, outcome));
-                self.settled(mount, entry.awaited);
-            }
-        }
-        self.tidy();
-    }
-
-    /// The store cannot take anything for now, and says why. It has all that it was given, and will be offered it again.
-    pub(crate) fn store_down(&mut self, why: String) {
-        self.ledger.went_down(why.clone());
-        self.state_event(StateKey::Store, Event::Store { up: false, why });
-    }
-
-    pub(super) fn tell_refused(&mut self, entry: Entry) {
-        if let (Some(mount), Some(refusal)) = (entry.mount, entry.refused) {
-            let why = self.ledger.error(refusal);
-            self.with_contract(mount, |contract, fx| contract.recorded(fx, entry.ticket, Err(&why)));
-            self.settled(mount, entry.awaited);
-        }
-    }
-
-    /// A contract has been told what became of a record. While the server stops, its clients wait for no longer than it does.
-    fn settled(&mut self, mount: MountId, awaited: bool) {
-        if !awaited {
-            return;
-        }
-        let waiting = &mut self.mounts[mount.index()].awaited;
-        *waiting = waiting.saturating_sub(1);
-        if *waiting == 0 && self.last_words.is_some() {
-            self.stop_mount(mount);
-        }
-    }
-
-    // ---- commands ------------------------------------------------------------------------------------
 
     /// Takes one command of the host: carries it out, or keeps it until its mount may be told.
     pub(crate) fn command(&mut self, command: Command) {
