@@ -8,6 +8,7 @@ use crate::{
         close::CloseCode,
         frame::{Message, Opcode, Payload},
         id::{ConnId, RecordTicket, TopicId},
+        limits::EFFECTS_BYTES_MAX,
         time::{Now, Tick, Wall},
     },
     hub::{
@@ -27,6 +28,14 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    const EMPTY: Self = Self { start: 0, end: 0 };
+
+    /// `None`: it would end where 32 bits do not reach.
+    fn new(start: usize, len: usize) -> Option<Self> {
+        let end = start.checked_add(len)?;
+        Some(Self { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
+    }
+
     pub(crate) fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -142,9 +151,14 @@ pub(crate) enum Op {
 /// has said nothing.
 ///
 /// Connections and topics that are no more are passed over and counted: a contract need not check.
+///
+/// One call may say 4 GiB of messages. Beyond that a client who would be sent one is closed with 1013, what would be published is not, and a close has no
+/// reason; each counts as [`Count::Bound`].
 pub struct Effects {
     pub(crate) ops: Vec<Op>,
     pub(crate) bytes: Vec<u8>,
+    /// How many of these there may be.
+    bytes_max: usize,
     pub(crate) now: Now,
     pub(crate) topics: TopicIds,
     pub(crate) next_ticket: u64,
@@ -165,6 +179,7 @@ impl Effects {
         Self {
             ops: Vec::new(),
             bytes: Vec::new(),
+            bytes_max: EFFECTS_BYTES_MAX,
             now: Now::default(),
             topics,
             next_ticket: 1,
@@ -223,11 +238,15 @@ impl Effects {
         uuid::Builder::from_random_bytes((self.entropy)().to_be_bytes()).into_uuid()
     }
 
-    fn span(&mut self, bytes: &[u8]) -> Span {
-        let start = u32::try_from(self.bytes.len()).expect("one callback's effects stay below 4 GiB");
-        self.bytes.extend_from_slice(bytes);
-        let end = u32::try_from(self.bytes.len()).expect("one callback's effects stay below 4 GiB");
-        Span { start, end }
+    /// `None`, and counted: there is no room for them in this call.
+    fn span(&mut self, bytes: &[u8]) -> Option<Span> {
+        let span = Span::new(self.bytes.len(), bytes.len());
+        let span = span.filter(|span| span.range().end <= self.bytes_max);
+        match span {
+            Some(_) => self.bytes.extend_from_slice(bytes),
+            None => self.count(Count::Bound),
+        }
+        span
     }
 
     /// Sends one message to one client, in order with everything else it gets.
@@ -241,8 +260,12 @@ impl Effects {
     }
 
     fn send_in(&mut self, lane: Lane, to: ConnId, message: Message<'_>) {
-        let payload = self.span(message.as_bytes());
-        self.ops.push(Op::Send { to, opcode: message.opcode(), payload, lane });
+        let op = match self.span(message.as_bytes()) {
+            Some(payload) => Op::Send { to, opcode: message.opcode(), payload, lane },
+            // It would miss a message without knowing.
+            None => Op::Close { conn: to, code: CloseCode::TRY_AGAIN, reason: Span::EMPTY },
+        };
+        self.ops.push(op);
     }
 
     /// Publishes to every subscriber of a topic. It is encoded once, however many there are.
@@ -256,15 +279,15 @@ impl Effects {
     }
 
     fn publish_as(&mut self, topic: TopicId, message: Message<'_>, notice: bool) {
-        let payload = self.span(message.as_bytes());
+        let Some(payload) = self.span(message.as_bytes()) else { return };
         self.ops.push(Op::Publish { topic, opcode: message.opcode(), payload, notice });
     }
 
     /// Publishes the newest value of one key of a [`SnapshotSource::Keyed`] topic.
     pub fn publish_key<'m>(&mut self, topic: TopicId, key: &str, message: impl Into<Message<'m>>) {
         let message = message.into();
-        let key = self.span(key.as_bytes());
-        let payload = self.span(message.as_bytes());
+        let Some(key) = self.span(key.as_bytes()) else { return };
+        let Some(payload) = self.span(message.as_bytes()) else { return };
         self.ops.push(Op::PublishKey { topic, opcode: message.opcode(), key, payload });
     }
 
@@ -299,7 +322,7 @@ impl Effects {
     /// (see [`CloseCode::new`]) becomes 1011; a reason longer than 123 bytes is cut.
     pub fn close(&mut self, conn: ConnId, code: CloseCode, reason: &str) {
         let code = CloseCode::new(code.get()).unwrap_or(CloseCode::INTERNAL);
-        let reason = self.span(reason.as_bytes());
+        let reason = self.span(reason.as_bytes()).unwrap_or(Span::EMPTY);
         self.ops.push(Op::Close { conn, code, reason });
     }
 
@@ -488,5 +511,40 @@ mod tests {
         assert_ne!(fx.unique(), fx.unique());
         fx.count(Count::Bound);
         assert_eq!(fx.counts, [0, 0, 1, 0, 0, 0]);
+    }
+
+    /// Nobody misses a message without knowing, whoever is to leave leaves, and the next call has all the room again.
+    #[test]
+    fn a_call_that_says_too_much_is_refused_the_rest_of_it() {
+        let mut fx = Effects::for_test(Now::default());
+        let (peer, other) = (ConnId::new(1, 1), ConnId::new(2, 1));
+        let topic = fx.declare("t", Topic::state()).unwrap();
+        fx.drain();
+        fx.bytes_max = 4;
+        let sent = Effect::Send { to: peer, message: "four".into(), urgent: false };
+        let close = |conn, code| Effect::Close { conn, code, reason: String::new() };
+        fx.send(peer, "four");
+        fx.send_urgent(other, "5");
+        fx.publish(topic, "5");
+        fx.publish_key(topic, "5", "");
+        fx.close(peer, CloseCode::NORMAL, "5");
+        let refused = [close(other, CloseCode::TRY_AGAIN), close(peer, CloseCode::NORMAL)];
+        let [first, rest @ ..] = &fx.drain()[..] else { panic!("nothing was said") };
+        assert_eq!((first, rest), (&sent, &refused[..]));
+        assert_eq!(fx.counts[Count::Bound as usize], 4);
+        fx.publish_key(topic, "key", "12");
+        assert_eq!(fx.drain(), [], "a key without its value");
+        fx.send(peer, "four");
+        assert_eq!(fx.drain(), [sent]);
+        assert_eq!(fx.counts[Count::Bound as usize], 5);
+    }
+
+    #[test]
+    fn no_span_reaches_beyond_its_bits() {
+        assert_eq!(Effects::for_test(Now::default()).bytes_max, EFFECTS_BYTES_MAX);
+        let last = Span::new(EFFECTS_BYTES_MAX - 1, 1).unwrap();
+        assert_eq!(last.range(), EFFECTS_BYTES_MAX - 1..EFFECTS_BYTES_MAX);
+        assert_eq!(Span::new(EFFECTS_BYTES_MAX, 1), None);
+        assert_eq!(Span::new(1, usize::MAX), None);
     }
 }

@@ -222,6 +222,8 @@ pub(crate) const WRITE_BYTES_PER_TURN: usize = 256 << 10;
 pub(crate) const SPARE_OUTBOXES: usize = 256;
 /// An answer up to this size is queued whatever else is queued.
 pub(crate) const SHORT_ANSWER_BYTES: usize = 1 << 10;
+/// Bytes of messages, keys and close reasons that one call of a contract may say: what their 32-bit places reach.
+pub(crate) const EFFECTS_BYTES_MAX: usize = u32::MAX as usize;
 /// What is kept of the memory that one call of a contract took to say what it wants, for the next: of its words, and of their bytes.
 pub(crate) const EFFECTS_KEPT_BYTES: usize = 64 << 10;
 /// A streamed answer is pulled when less than this is queued.
