@@ -248,7 +248,8 @@ fn main() -> ExitCode {
     // Both are dropped when the server has stopped: a host's own threads, which nobody else need wait for.
     let _simulation = hub.map(|hub| Simulation::start(line, Restaurant::open(hub)));
     let _devices = at.map(|at| DemoDevices::start(at, flags.number("--demo-devices")));
-    let hints = at.map(|at| hints::hints(at, people)).unwrap_or_default();
+    let called = at.map(|at| hints::called(at, flags.list("--allow-host")));
+    let hints = called.map(|at| hints::hints(&at, people)).unwrap_or_default();
     let code = common::serve_saying("bringup", server, &hints);
     // It has something to say up to the last moment.
     if watcher.is_some_and(|watcher| watcher.join().is_err()) {

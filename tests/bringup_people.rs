@@ -28,6 +28,11 @@ fn the_demo_identities_are_for_loopback_alone() {
         let said = end(running);
         assert!(said.contains("loopback addresses only") && !said.contains("instructor1"), "{said}");
     }
+    let running = bringup(&["--allow-host", "plant.example"]);
+    let port = running.addr.port();
+    let said = end(running);
+    let at = format!("ws://plant.example:{port}/ws/monitor");
+    assert!(said.contains(&at), "what is to be tried is called what it answers to: {said}");
 }
 
 /// A proxy on this machine that says `Host: 127.0.0.1:8000`, as many do, comes in like a client of this machine; but it says that it asks for another.

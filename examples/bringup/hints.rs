@@ -22,8 +22,20 @@ pub(crate) fn reachable(server: &Server) -> SocketAddr {
     address
 }
 
+/// What a client calls the server by: its address, unless it answers to other names only.
+pub(crate) fn called(at: SocketAddr, allowed: &[String]) -> String {
+    let here = [at.to_string(), at.ip().to_string(), "localhost".to_owned()];
+    match allowed.first().filter(|_| !allowed.iter().any(|name| here.contains(name))) {
+        Some(name) if name.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) => {
+            name.clone()
+        }
+        Some(name) => format!("{name}:{}", at.port()),
+        None => at.to_string(),
+    }
+}
+
 /// Lines for a shell begin with four spaces and the program's name, lines for a browser's console with what they say there.
-pub(crate) fn hints(at: SocketAddr, people: People) -> String {
+pub(crate) fn hints(at: &str, people: People) -> String {
     let lesson = match people {
         People::Demo => demo_lesson(at),
         People::OfFile => format!(
@@ -48,7 +60,7 @@ try, in a shell (Python: pip install websockets) or in the browser's console on 
     )
 }
 
-fn demo_lesson(at: SocketAddr) -> String {
+fn demo_lesson(at: &str) -> String {
     let lesson = format!("ws://{at}/ws/sessions/TEST001/");
     format!(
         r#"  a lesson, for demo identities, which prove nothing and are there on loopback addresses only (sessionid=student1, student2, instructor1)
