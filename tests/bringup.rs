@@ -349,6 +349,8 @@ fn it_refuses_what_it_does_not_know() {
         (&["--on-active", "maybe"], "--on-active maybe: give end|reject"),
         (&["--refuse"], "--refuse: give http|close"),
         (&["--allow-origin"], "--allow-origin: give ORIGIN"),
+        (&["--store", "--echo"], "--store: give PATH|none"),
+        (&["--store", ""], "--store: give PATH|none"),
         (&["--log", "loud"], "--log loud: give off|error|warn|info|debug|trace"),
         (&["--demo-devices", "101"], "--demo-devices 101: give a whole number from 0 to 100"),
         (&["--listen", "localhost:80"], "--listen localhost:80: give IP:PORT, such as 127.0.0.1:8000"),

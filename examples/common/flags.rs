@@ -58,6 +58,11 @@ pub(crate) struct Given {
     switches: Vec<Switch>,
 }
 
+/// What stands behind a flag that takes a value. Another flag is none, nor is nothing: a shell's variable may be empty.
+fn value_of(words: &mut impl Iterator<Item = String>) -> Option<String> {
+    words.next().filter(|value| !value.is_empty() && !value.starts_with("--"))
+}
+
 impl Flags {
     /// Of the example `name`, which listens at `listen` unless told otherwise.
     pub(crate) fn new(name: &'static str, what: &'static str, listen: &'static str) -> Self {
@@ -131,7 +136,7 @@ impl Flags {
 
     fn help(&self) -> String {
         let mut help = format!("{}: {}\n", self.name, self.what);
-        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:36} {meaning}");
+        let mut line = |flag: &str, meaning: &str| help += &format!("\n  {flag:38} {meaning}");
         let listen = format!("listen there (default {}; port 0 takes a free one; repeatable)", self.listen);
         line("--listen IP:PORT", &listen);
         for Number { flag, meaning, range, value } in &self.numbers {
@@ -159,7 +164,7 @@ impl Flags {
         let mut given = Given { listen: Vec::new(), numbers, words: choices, lists, switches };
         while let Some(flag) = words.next() {
             if let Some(word) = given.words.iter_mut().find(|word| word.flag == flag) {
-                word.value = match words.next() {
+                word.value = match value_of(&mut words) {
                     Some(value) if word.takes.is_empty() || word.takes.contains(&&*value) => value,
                     Some(value) => return Err(format!("{flag} {value}: give {}", word.form)),
                     None => return Err(format!("{flag}: give {}", word.form)),
@@ -167,7 +172,7 @@ impl Flags {
                 continue;
             }
             if let Some(list) = given.lists.iter_mut().find(|list| list.flag == flag) {
-                list.values.push(words.next().ok_or_else(|| format!("{flag}: give {}", list.form))?);
+                list.values.push(value_of(&mut words).ok_or_else(|| format!("{flag}: give {}", list.form))?);
                 continue;
             }
             if let Some(switch) = given.switches.iter_mut().find(|switch| switch.flag == flag) {
