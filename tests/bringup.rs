@@ -397,7 +397,7 @@ fn it_refuses_what_it_does_not_know() {
         "--demo-devices N ",
         "--log off|error|warn|info|debug|trace ",
         "--echo ",
-        r#"{"secret": "k3J9x0pQ7v..", "id": 17, "name": "김학생", "roles": ["STUDENT"]}"#,
+        r#"{"secret": "8d1f6a0c93b74e25a1f0c7d2e96b3458", "id": 17, "name": "김학생", "roles": ["STUDENT"]}"#,
     ] {
         assert!(help_says.contains(flag), "{flag}: {help_says}");
     }

@@ -378,7 +378,8 @@ fn the_controller_in_cpp_lives_in_its_hosts_loop() {
 fn the_programs_of_the_readme_compile() {
     let readme = std::fs::read_to_string(c::root().join("README.md")).expect("the README can be read");
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for (language, compiler) in [("c", "cc"), ("cpp", "c++")] {
+    // A program of the reader's is not compiled with extensions; C++'s own headers need them.
+    for (language, compiler, flags) in [("c", "cc", &["-U_GNU_SOURCE"][..]), ("cpp", "c++", &[])] {
         let begin = format!("```{language}\n");
         let (_, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("the README has no {begin}"));
         let (program, _) = rest.split_once("```").expect("a block ends");
@@ -386,7 +387,7 @@ fn the_programs_of_the_readme_compile() {
         if c::has(compiler) {
             let source = folder.join(format!("readme.{language}"));
             std::fs::write(&source, program).expect("a program can be written");
-            c::build(source.to_str().expect("a path in UTF-8"), Link::Shared, &[]);
+            c::build(source.to_str().expect("a path in UTF-8"), Link::Shared, flags);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::{fs, io};
 pub(crate) const FORM: &str = r#"The file of --identities is JSON, one entry for each secret, which is the value of the cookie `sessionid`:
 
   [
-    {"secret": "k3J9x0pQ7v..", "id": 17, "name": "김학생", "roles": ["STUDENT"]},
-    {"secret": "9fQm2LsT4c..", "id": 30, "name": "박강사", "roles": ["INSTRUCTOR"]}
+    {"secret": "8d1f6a0c93b74e25a1f0c7d2e96b3458", "id": 17, "name": "김학생", "roles": ["STUDENT"]},
+    {"secret": "47b0e2d95c1a4f86b3d8e07f5a29c16e", "id": 30, "name": "박강사", "roles": ["INSTRUCTOR"]}
   ]
 
 `secret` should be random and long; `name` and `roles` may be left out. Lessons know STUDENT and INSTRUCTOR."#;
