@@ -21,7 +21,7 @@
 //! Contracts, gates, routes and body streams run on the loop's one thread: they must not wait, and need no locks among themselves. A store runs
 //! on a thread of its own. Everything else may be called from any thread. Tag writes take no lock; what a [`Handle`] does waits for nobody. What may wait says so:
 //! [`Builder::start`] for the system, [`Server::stop`] and the waiting ways to read [`Events`], pages of [`Recordings`] for a disk, lists of sessions for the loop;
-//! declarations and look-ups in [`Tags`], and changes of an [`IdentityTable`], for a lock that only their like hold, and never for long.
+//! declarations and look-ups by code in [`Tags`], and changes of an [`IdentityTable`], for a lock that only their like hold, and never for long.
 //!
 //! # Limits
 //!
