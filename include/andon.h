@@ -1914,7 +1914,7 @@ typedef struct andon_devices_options {
     size_t id_bytes;
     /** How many replies to one device may wait for the store. Default 8, at most 64. */
     size_t pending_replies;
-    /** How many ends of sessions that the store refused are kept. Default 1,024. */
+    /** How many ends of sessions that the store refused are kept. Default 10,000. */
     size_t ends_kept;
 } andon_devices_options;
 

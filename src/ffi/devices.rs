@@ -68,7 +68,7 @@ pub struct andon_devices_options {
     pub id_bytes: usize,
     /// How many replies to one device may wait for the store. Default 8, at most 64.
     pub pending_replies: usize,
-    /// How many ends of sessions that the store refused are kept. Default 1,024.
+    /// How many ends of sessions that the store refused are kept. Default 10,000.
     pub ends_kept: usize,
 }
 
