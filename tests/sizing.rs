@@ -154,3 +154,52 @@ fn the_page_on_sizing_is_true() {
     let wrong: Vec<_> = wrong.map(|(row, is)| format!("{row}: is {is:.0} bytes")).collect();
     assert!(wrong.is_empty(), "docs/sizing.md is out of date:\n{}", wrong.join("\n"));
 }
+
+/// Numbers, as they are written; the last of a list or a sentence has nothing behind it.
+fn numbers(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_digit() || ".,".contains(c)))
+        .map(|number| number.trim_matches(['.', ',']))
+        .filter(|number| !number.is_empty())
+}
+
+/// What is measured stands in docs/performance.md, under the heading that a row or a paragraph leads to.
+#[test]
+fn what_was_measured_is_that_of_the_page_on_performance() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/");
+    let read = |page: &str| fs::read_to_string(format!("{docs}{page}")).unwrap();
+    let (sizing, performance) = (read("sizing.md"), read("performance.md"));
+    let section = |heading: &str| {
+        let (_, rest) = performance.split_once(&format!("\n## {heading}\n")).unwrap();
+        rest.split("\n## ").next().unwrap()
+    };
+    let figure = |row: &str| {
+        let line = sizing.lines().find(|line| line.starts_with(&format!("| {row} |")));
+        let line = line.unwrap_or_else(|| panic!("docs/sizing.md has no row `{row}`"));
+        line.split('|').nth(2).unwrap().split('(').next().unwrap()
+    };
+    let yardstick = "Against the yardstick";
+    for (row, heading, taken) in [
+        ("a message of 5 KB to 1,000 clients", yardstick, 1),
+        ("a message of 5 KB to 10,000 clients, once a second", yardstick, 1),
+        ("receiving a text of 250 bytes", yardstick, 1),
+        ("a connection that comes and goes", yardstick, 1),
+        ("a control thread that writes a tag", "Tag writes", 1),
+        ("a change at one of 10,000 machines, to all who watch changes", "The equipment monitor", 2),
+        ("a sample that is recorded, when they come in floods", "Devices that record", 4),
+        ("as fast as a hundred devices can, 5 s", "Devices that record", 2),
+        ("where 200,000 are sent, 10 s", "Devices that record", 1),
+        ("the same for a minute", "Devices that record", 1),
+    ] {
+        let measured: Vec<_> = numbers(section(heading)).collect();
+        let says: Vec<_> = numbers(figure(row)).take(taken).collect();
+        assert_eq!(says.len(), taken, "{row}");
+        for number in says {
+            let value = |text: &str| text.replace(',', "").parse::<f64>().unwrap_or(f64::NAN);
+            let decimals = number.split_once('.').map_or(0, |(_, behind)| behind.len());
+            // A figure may be rounded here, to the digits that it has.
+            let half_a_digit = 0.5 / 10f64.powi(decimals as i32);
+            let near = |other: &str| (value(other) - value(number)).abs() <= half_a_digit;
+            assert!(measured.iter().any(|other| near(other)), "{row}: {number} is not under {heading}");
+        }
+    }
+}
