@@ -1525,7 +1525,8 @@ andon_status andon_tag_set_f64(const andon_tags *tags,
 
 /**
  * Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`;
- * besides `BAD_UTF8` and `TEXT_TOO_LONG`. `value` is copied.
+ * besides `BAD_UTF8`, `TEXT_TOO_LONG`, and `BAD_ARGUMENT` for a length that no text can have. `value` is
+ * copied.
  */
 andon_status andon_tag_set_text(const andon_tags *tags,
                                 andon_tag tag,
@@ -1555,7 +1556,7 @@ andon_status andon_tag_set_text_at(const andon_tags *tags, int64_t time_ms, ando
  *
  * Threads: any, one writer for each equipment. Blocking: never. Ownership: copied. Real-time: yes.
   * Errors, by status alone: as the single writes; besides `OTHER_EQUIPMENT`, `TOO_MANY_WRITES`,
-  * `BAD_ARGUMENT` for a kind that is none.
+  * `BAD_ARGUMENT` for a kind or a status that is none, and for `writes` that are not aligned.
  */
 andon_status andon_tags_update(const andon_tags *tags,
                                andon_equipment equipment,

@@ -5,7 +5,7 @@ use super::{
     object::find,
     status::{
         ANDON_STATUS_BAD_ARGUMENT, ANDON_STATUS_BAD_UTF8, ANDON_STATUS_NULL_ARGUMENT, ANDON_STATUS_OK,
-        ANDON_STATUS_TOO_MANY_WRITES, andon_status, of_tag_write,
+        ANDON_STATUS_TEXT_TOO_LONG, andon_status, of_tag_write,
     },
     tags::{
         ANDON_KIND_BOOL, ANDON_KIND_F64, ANDON_KIND_I64, ANDON_KIND_STATUS, ANDON_KIND_TEXT, andon_tag_kind,
@@ -14,7 +14,7 @@ use super::{
     types::{andon_equipment, andon_str, andon_tag},
 };
 use crate::{
-    ground::{limits::UPDATE_WRITES_MAX, time::Wall},
+    ground::{limits::TAG_TEXT_BYTES_MAX, time::Wall},
     hub::tags::{
         equipment::EquipmentStatus,
         error::TagWriteError,
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn andon_tag_set_f64(
     unsafe { write(tags, |tags| set(tags, tag, TagValue::F64(value))) }
 }
 
-/// Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`; besides `BAD_UTF8` and `TEXT_TOO_LONG`. `value` is copied.
+/// Writes one tag of kind `ANDON_KIND_TEXT`: UTF-8 of up to 31 bytes. All else as `andon_tag_set_bool`; besides `BAD_UTF8`, `TEXT_TOO_LONG`, and `BAD_ARGUMENT` for a length that no text can have. `value` is copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_tag_set_text(
     tags: *const andon_tags,
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn andon_tag_set_text_at(
 /// Writes up to 128 times to one equipment, as one: no client sees some of it without the rest. Of two writes of one tag the later counts. A fault in one, and nothing is written.
 ///
 /// Threads: any, one writer for each equipment. Blocking: never. Ownership: copied. Real-time: yes.
-/// Errors, by status alone: as the single writes; besides `OTHER_EQUIPMENT`, `TOO_MANY_WRITES`, `BAD_ARGUMENT` for a kind that is none.
+/// Errors, by status alone: as the single writes; besides `OTHER_EQUIPMENT`, `TOO_MANY_WRITES`, `BAD_ARGUMENT` for a kind or a status that is none, and for `writes` that are not aligned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn andon_tags_update(
     tags: *const andon_tags,
@@ -290,13 +290,13 @@ unsafe fn several<'a>(
     writes: *const andon_tag_write,
     count: usize,
 ) -> Result<impl ExactSizeIterator<Item = Result<TagWrite<'a>, Refused>>, Refused> {
-    if count > UPDATE_WRITES_MAX {
-        return Err(Refused(ANDON_STATUS_TOO_MANY_WRITES));
-    }
-    if count > 0 && (writes.is_null() || !writes.is_aligned()) {
+    if count > 0 && writes.is_null() {
         return Err(Refused(ANDON_STATUS_NULL_ARGUMENT));
     }
-    // SAFETY: each is one of what the caller says can be read.
+    if count > 0 && !writes.is_aligned() {
+        return Err(Refused(ANDON_STATUS_BAD_ARGUMENT));
+    }
+    // SAFETY: each is one of what the caller says can be read. More than an update takes are refused by their number, before one is read.
     Ok((0..count).map(move |at| unsafe { write_of(&*writes.add(at)) }))
 }
 
@@ -335,6 +335,10 @@ unsafe fn text<'a>(given: andon_str) -> Result<&'a str, Refused> {
     }
     if given.length > isize::MAX as usize {
         return Err(Refused(ANDON_STATUS_BAD_ARGUMENT));
+    }
+    // Before it is read through, which would take as long as it is.
+    if given.length > TAG_TEXT_BYTES_MAX {
+        return Err(Refused(ANDON_STATUS_TEXT_TOO_LONG));
     }
     // SAFETY: not null, of a length that can be, and the caller's word.
     let bytes = unsafe { slice::from_raw_parts(given.data.cast::<u8>(), given.length) };

@@ -102,6 +102,9 @@ int main(void) {
     STATUS(ANDON_STATUS_BAD_UTF8, andon_tag_set_text(tags, tag[3], andon_text("\xff")));
     STATUS(ANDON_STATUS_NULL_ARGUMENT, andon_tag_set_text(tags, tag[3], (andon_str){NULL, 1}));
     STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_tag_set_text(tags, tag[3], (andon_str){long_text, SIZE_MAX}));
+    /* Nobody reads through what cannot be a tag's: a control thread would wait for it. */
+    STATUS(ANDON_STATUS_TEXT_TOO_LONG, andon_tag_set_text(tags, tag[3], (andon_str){long_text, SIZE_MAX / 4}));
+    STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_tags_update(tags, equipment, (const andon_tag_write *)(const void *)((const char *)writes + 1), 1));
     STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_tags_set_status(tags, equipment, 77));
     writes[0].kind = 99;
     STATUS(ANDON_STATUS_BAD_ARGUMENT, andon_tags_update(tags, equipment, writes, 1));

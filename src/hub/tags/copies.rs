@@ -198,10 +198,11 @@ impl Copies {
         if seen == front.0 {
             return false;
         }
-        // Acquire: pairs with the release below.
+        // Acquire: pairs with the release in `Taken::drop`.
         if self.taken.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
             return false;
         }
+        let _taken = Taken(&self.taken);
         // Release: we have read what we wanted of the other pair.
         hot.reading.store(seen.pair(), Release);
         // Of each write one of the two is true, as both sides have a barrier between their store and their look: it sees that we read this pair and
@@ -215,8 +216,6 @@ impl Copies {
         // SAFETY: writers go to the other pair or to the other copy of this one, until the next word to them; and what this one had written is acquired.
         each(unsafe { copy.read() });
         copy.watch().reads();
-        // Release: another reader's words to the writers come behind our reading.
-        self.taken.store(0, Release);
         true
     }
 
@@ -291,6 +290,8 @@ impl Claim<'_> {
     /// Changes the words from `at` on. Nothing happens beyond the last word.
     #[inline(always)] // Passed by memory, the values would be loaded before they are there.
     pub(super) fn store<const WORDS: usize>(&mut self, at: usize, values: [u32; WORDS]) {
+        // A model's lines are shorter than texts, which it does not write.
+        const { assert!(cfg!(loom) || WORDS <= LINE_WORDS, "the words are in one line or two") };
         let lines = bit_of(at) | bit_of(at + WORDS - 1);
         // A line that stays as it is costs the writes to come nothing. It is compared with what was published, since what was just brought up to date is on its way
         // to memory, where a load of another width waits for it.
@@ -305,11 +306,11 @@ impl Claim<'_> {
     }
 
     pub(super) fn count_refused(&self) {
-        bump(&self.copies.faults.refused);
+        add(&self.copies.faults.refused, 1);
     }
 
-    pub(super) fn count_not_finite(&self) {
-        bump(&self.copies.faults.not_finite);
+    pub(super) fn count_not_finite(&self, values: u32) {
+        add(&self.copies.faults.not_finite, values);
     }
 
     /// Makes what was stored the newest.
@@ -339,6 +340,16 @@ impl Drop for Claim<'_> {
     }
 }
 
+/// Until it is dropped, no other reader takes.
+struct Taken<'a>(&'a AtomicU32);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        // Release: another reader's words to the writers come behind our reading.
+        self.0.store(0, Release);
+    }
+}
+
 /// Copies the lines that share the last bit. Few equipment has so many.
 #[cold]
 fn copy_rest(from: &[[u32; LINE_WORDS]], to: &mut [[u32; LINE_WORDS]]) {
@@ -346,6 +357,6 @@ fn copy_rest(from: &[[u32; LINE_WORDS]], to: &mut [[u32; LINE_WORDS]]) {
 }
 
 /// Counts under the claim, where no one else does.
-fn bump(counter: &AtomicU32) {
-    counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+fn add(counter: &AtomicU32, count: u32) {
+    counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
 }

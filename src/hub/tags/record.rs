@@ -173,6 +173,7 @@ impl Record {
         store_wide(claim, TIME, at.map(|at| at.as_millis() as u64));
         let mut flags = claim.load(FLAGS);
         let mut set = |bits: u32, on: bool| flags = if on { flags | bits } else { flags & !bits };
+        let mut not_finite = 0;
         for write in writes {
             let write = write?;
             if write.equipment != equipment {
@@ -198,25 +199,30 @@ impl Record {
                         FIRST_OWN.. => return Err(TagWriteError::UnknownTag.into()),
                     }
                 }
-                Change::Tag(index, value) => self.fill_own(claim, usize::from(index - FIRST_OWN), value)?,
+                Change::Tag(index, value) => {
+                    not_finite += self.fill_own(claim, usize::from(index - FIRST_OWN), value)?;
+                }
             }
         }
         claim.store(FLAGS, [flags]);
+        if not_finite > 0 {
+            claim.count_not_finite(not_finite);
+        }
         Ok(())
     }
 
+    /// Says how many values have become none, which are counted if the write comes to anything.
     #[inline(always)]
-    fn fill_own(&self, claim: &mut Claim<'_>, own: usize, value: TagValue<'_>) -> Result<(), TagWriteError> {
+    fn fill_own(&self, claim: &mut Claim<'_>, own: usize, value: TagValue<'_>) -> Result<u32, TagWriteError> {
         let tag = self.tags.get(own).and_then(OnceLock::get).ok_or(TagWriteError::UnknownTag)?;
         if value.kind() != tag.kind {
             return Err(TagWriteError::WrongKind { expected: tag.kind, given: value.kind() });
         }
         match value.store(claim, tag.at) {
-            Stored::Yes => {}
-            Stored::AsNone => claim.count_not_finite(),
-            Stored::TooLong(given) => return Err(TagWriteError::TextTooLong { given }),
+            Stored::Yes => Ok(0),
+            Stored::AsNone => Ok(1),
+            Stored::TooLong(given) => Err(TagWriteError::TextTooLong { given }),
         }
-        Ok(())
     }
 }
 

@@ -577,3 +577,47 @@ fn a_second_reader_is_turned_away_while_the_first_reads() {
     assert_eq!(within, Some(false));
     assert!(copies.take(&mut Front::default(), |words| assert_eq!(words[1], 15)));
 }
+
+#[test]
+fn what_a_write_given_up_had_stored_is_never_seen() {
+    let (copies, mut front) = (Copies::new(40), Front::default());
+    for round in 0..8 {
+        let mut claim = copies.claim().unwrap();
+        claim.store(20, [99]);
+        drop(claim);
+        let mut claim = copies.claim().unwrap();
+        claim.store(1, [round + 1]);
+        claim.publish();
+        assert!(copies.take(&mut front, |words| assert_eq!((words[1], words[20]), (round + 1, 0))));
+    }
+}
+
+/// Equipment with 64 texts has one line more than a word has bits.
+#[test]
+fn the_last_lines_of_the_largest_equipment_are_kept_up() {
+    let (copies, mut front) = (Copies::new(33 * 16), Front::default());
+    let places = [5, 31 * 16 + 1, 32 * 16 + 1, 32 * 16 - 1];
+    let mut expected = vec![0; 33 * 16];
+    for round in 0..32 {
+        let at = places[round % places.len()];
+        let mut claim = copies.claim().unwrap();
+        claim.store(at, [round as u32 + 1, 7]);
+        claim.publish();
+        expected[at..at + 2].copy_from_slice(&[round as u32 + 1, 7]);
+        // Not each time, so that both copies of a pair are written.
+        if round % 3 == 0 {
+            assert!(copies.take(&mut front, |words| assert_eq!(words, expected)));
+        }
+    }
+}
+
+/// It is no part of a write that came to nothing.
+#[test]
+fn what_is_not_finite_is_counted_with_its_write() {
+    let Press { tags, mut scan, id, speed, count, .. } = press(Stale::never());
+    let writes = [speed.to(f64::NAN), TagId::new(id, count.id().index()).to_value(TagValue::Bool(true))];
+    assert!(tags.update(id, &writes).is_err());
+    scan.look(at(1));
+    let counts = scan.counts();
+    assert_eq!((counts.tag_writes_refused, counts.tag_values_not_finite), (1, 0));
+}
