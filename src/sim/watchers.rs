@@ -85,6 +85,8 @@ struct Person {
     last: Option<u64>,
     sample: u64,
     stalls: bool,
+    /// How long it has taken to ask.
+    asking: Duration,
     /// A stream has ended as it should.
     over: bool,
 }
@@ -112,6 +114,10 @@ impl Person {
     fn take_apart(&mut self) -> Result<(), String> {
         if !self.in_body {
             let Some(at) = memchr::memmem::find(&self.raw, b"\r\n\r\n") else { return Ok(()) };
+            if self.raw.starts_with(b"HTTP/1.1 408 ") && self.asking >= Limits::default().handshake {
+                self.leave();
+                return Ok(());
+            }
             if !self.raw.starts_with(b"HTTP/1.1 200 ") {
                 return Err(format!("refused: {}", self.raw.escape_ascii()));
             }
@@ -284,6 +290,7 @@ impl<const S: bool> World<S> {
         let last = person.last.map_or_else(String::new, |last| format!("Last-Event-ID: {last}\r\n"));
         person.to_send = format!("GET /events HTTP/1.1\r\nHost: x\r\n{last}\r\n").into_bytes();
         person.wire = Some(Rc::clone(&wire));
+        person.asking = Duration::ZERO;
         self.arriving.push(wire);
         self.trace.push(format!("{who} comes, behind {:?}", self.people[who].last));
     }
@@ -337,6 +344,7 @@ impl<const S: bool> World<S> {
     /// Time passes; what is due meanwhile is done in time.
     fn pass(&mut self, time: Duration) -> Result<(), String> {
         let end = self.now + time;
+        self.people.iter_mut().filter(|person| !person.in_body).for_each(|person| person.asking += time);
         while let Some(due) = self.engine.next_deadline().filter(|due| *due <= end) {
             self.now = self.now.max(due);
             self.turn()?;

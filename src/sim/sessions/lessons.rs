@@ -192,8 +192,7 @@ impl Lessons {
 
     /// The contract before has panicked, and everybody is gone. When somebody was heard last is what it has recorded last.
     fn go_on(&mut self, said: &[Said], tables: &Tables) {
-        let (kept, lost): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.logs).into_iter().partition(|log| tables.logs.contains(log));
+        let (kept, lost) = kept::divided(std::mem::take(&mut self.logs), &tables.logs);
         self.logs = kept;
         self.lost.extend(lost);
         self.peers.clear();

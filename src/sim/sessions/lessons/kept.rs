@@ -46,8 +46,9 @@ impl Lessons {
                 }
             }
         }
-        self.logs.retain(|log| tables.logs.contains(log));
-        self.lost.retain(|log| tables.logs.contains(log));
+        // Of two alike the store may have one.
+        let known = self.logs.drain(..).chain(self.lost.drain(..)).collect();
+        (self.logs, _) = divided(known, &tables.logs);
         Ok(())
     }
 
@@ -99,6 +100,17 @@ impl Lessons {
         }
         Ok(())
     }
+}
+
+type Logs = Vec<(Wall, GuidedRecord)>;
+
+/// Of these logs those that the store has, each as often as it has it; and the others.
+pub(super) fn divided(logs: Logs, stored: &[(Wall, GuidedRecord)]) -> (Logs, Logs) {
+    let mut left: Vec<_> = stored.iter().collect();
+    logs.into_iter().partition(|log| {
+        let found = left.iter().position(|stored| *stored == log);
+        found.map(|at| left.swap_remove(at)).is_some()
+    })
 }
 
 /// Each log, and how often there is one like it.
