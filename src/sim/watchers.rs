@@ -115,6 +115,8 @@ impl Person {
         if !self.in_body {
             let Some(at) = memchr::memmem::find(&self.raw, b"\r\n\r\n") else { return Ok(()) };
             if self.raw.starts_with(b"HTTP/1.1 408 ") && self.asking >= Limits::default().handshake {
+                // What is not sent yet never will be.
+                self.wire.iter().for_each(|wire| wire.borrow_mut().client_reset());
                 self.leave();
                 return Ok(());
             }
@@ -356,7 +358,8 @@ impl<const S: bool> World<S> {
     /// Everybody reads what there is, until nothing happens any more. No time passes.
     fn settle(&mut self) -> Result<(), String> {
         let mut rested = 0;
-        for _ in 0..50_000 {
+        // What was missed may be a mebibyte, and a wire may take a few bytes at a time.
+        for _ in 0..500_000 {
             for person in &mut self.people {
                 person.stalls = false;
                 person.act(&mut self.rng)?;
