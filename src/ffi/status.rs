@@ -183,16 +183,15 @@ fn text(status: andon_status) -> &'static CStr {
 }
 
 /// Without words: this is a real-time thread's.
-pub(super) fn of_tag_write(written: Result<(), TagWriteError>) -> andon_status {
-    match written {
-        Ok(()) => ANDON_STATUS_OK,
-        Err(TagWriteError::Busy) => ANDON_STATUS_BUSY,
-        Err(TagWriteError::UnknownEquipment) => ANDON_STATUS_UNKNOWN_EQUIPMENT,
-        Err(TagWriteError::UnknownTag) => ANDON_STATUS_UNKNOWN_TAG,
-        Err(TagWriteError::OtherEquipment) => ANDON_STATUS_OTHER_EQUIPMENT,
-        Err(TagWriteError::WrongKind { .. }) => ANDON_STATUS_WRONG_KIND,
-        Err(TagWriteError::TextTooLong { .. }) => ANDON_STATUS_TEXT_TOO_LONG,
-        Err(TagWriteError::TooManyWrites { .. }) => ANDON_STATUS_TOO_MANY_WRITES,
+pub(super) fn of_tag_write(error: TagWriteError) -> andon_status {
+    match error {
+        TagWriteError::Busy => ANDON_STATUS_BUSY,
+        TagWriteError::UnknownEquipment => ANDON_STATUS_UNKNOWN_EQUIPMENT,
+        TagWriteError::UnknownTag => ANDON_STATUS_UNKNOWN_TAG,
+        TagWriteError::OtherEquipment => ANDON_STATUS_OTHER_EQUIPMENT,
+        TagWriteError::WrongKind { .. } => ANDON_STATUS_WRONG_KIND,
+        TagWriteError::TextTooLong { .. } => ANDON_STATUS_TEXT_TOO_LONG,
+        TagWriteError::TooManyWrites { .. } => ANDON_STATUS_TOO_MANY_WRITES,
     }
 }
 

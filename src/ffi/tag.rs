@@ -250,7 +250,7 @@ struct Refused(andon_status);
 impl From<TagWriteError> for Refused {
     #[inline]
     fn from(error: TagWriteError) -> Self {
-        Self(of_tag_write(Err(error)))
+        Self(of_tag_write(error))
     }
 }
 
