@@ -12,6 +12,7 @@
 //!
 //! Beside it, [`transcript`] drives the same engine over perfect connections through what a file says.
 
+mod calm;
 mod client;
 mod contract;
 mod invariants;
@@ -23,6 +24,7 @@ mod scenes;
 mod seeds;
 #[cfg(feature = "contracts")]
 mod sessions;
+mod settings;
 mod tests;
 #[cfg(feature = "contracts")]
 mod transcript;

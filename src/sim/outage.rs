@@ -1,6 +1,6 @@
 //! A store that fails, second by second.
 
-use super::{ports::SimPorts, transport::SimTransport};
+use super::{ports::SimPorts, settings, transport::SimTransport};
 use crate::{
     contracts::{
         contract::{Contract, Setup},
@@ -11,7 +11,6 @@ use crate::{
         Engine,
         command::Command,
         event::{Event, EventMask},
-        router::Router,
         settings::{Door, MountSettings, Settings},
     },
     ground::{
@@ -72,16 +71,10 @@ impl Outage {
             door: Door::default(),
         };
         let settings = Settings {
-            limits,
             events: EventMask::HEALTH,
-            router: Router::default(),
-            access: Default::default(),
             mounts: vec![mount],
-            routes: Vec::new(),
-            topics: Vec::new(),
             store: Some(Vec::new()),
-            #[cfg(feature = "board")]
-            feeds: crate::engine::feeds::Feeds::default(),
+            ..settings::nothing(limits)
         };
         let now = Now { tick: second(0), wall: Wall::default() };
         Self { engine: Engine::new(settings, ports, Box::new(|| 0), now), told }

@@ -2,8 +2,10 @@
 //! of a gap; whoever reads has heard of all at rest.
 
 use super::{
+    calm::until_rest,
     ports::SimPorts,
     seeds::{self, Life},
+    settings,
     transport::{SimTransport, Wire},
 };
 use crate::{
@@ -209,19 +211,16 @@ impl<const S: bool> World<S> {
         let limits = Limits::default();
         let ports = SimPorts::new(&mut rng, &limits);
         let settings = Settings {
-            limits,
             // Whether or not the host wants to hear: here it does not.
             events: EventMask::NONE,
             router,
-            access: Default::default(),
             mounts: vec![mount],
             routes: vec![RouteSettings {
                 route: Foreign::new(Box::new(route)),
                 entrance: Entrance::Own(Door::default()),
             }],
-            topics: Vec::new(),
-            store: None,
             feeds: Feeds::new(Some((MountId(0), feed)), None, Vec::new()),
+            ..settings::nothing(limits)
         };
         let now = Tick::from_nanos(1_000_000_000);
         let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));
@@ -357,26 +356,19 @@ impl<const S: bool> World<S> {
 
     /// Everybody reads what there is, until nothing happens any more. No time passes.
     fn settle(&mut self) -> Result<(), String> {
-        let mut rested = 0;
-        // What was missed may be a mebibyte, and a wire may take a few bytes at a time.
-        for _ in 0..500_000 {
+        // What was missed may be a mebibyte, and a wire may take a few bytes at a time; and it may hold more than one read takes.
+        until_rest(500_000, 21, || {
             for person in &mut self.people {
                 person.stalls = false;
                 person.act(&mut self.rng)?;
             }
             let owed = self.people.iter().any(|person| !person.to_send.is_empty());
-            if self.has_reason() || owed {
-                rested = 0;
+            let busy = self.has_reason() || owed;
+            if busy {
                 self.turn()?;
-            } else {
-                rested += 1;
-                // A wire may hold more than one read takes.
-                if rested > 20 {
-                    return Ok(());
-                }
             }
-        }
-        Err("it never comes to rest".into())
+            Ok(busy)
+        })
     }
 
     fn check_settled(&self) -> Result<(), String> {

@@ -15,6 +15,7 @@ use super::{
     journal::Journal,
     ports::{Report, SimPorts},
     seeds::Life,
+    settings,
     transport::{SimTransport, Wire},
     wires::Wires,
 };
@@ -100,16 +101,13 @@ impl<const S: bool> World<S> {
         let (router, mounts, routes) = serve(&mut rng, &journal, &temper);
         let records = rng.u8(0..6) > 0;
         let settings = Settings {
-            limits: limits.clone(),
             events,
             router,
-            access: Default::default(),
             mounts,
             routes,
             topics,
             store: records.then(Vec::new),
-            #[cfg(feature = "board")]
-            feeds: crate::engine::feeds::Feeds::default(),
+            ..settings::nothing(limits.clone())
         };
         let mut entropy = rng.fork();
         let entropy = Box::new(move || entropy.u128(..));

@@ -1,7 +1,7 @@
 //! A server with everything in its hands: its clients, its time, its host.
 
 use super::{
-    super::ports::SimPorts,
+    super::{ports::SimPorts, settings},
     guest::{End, Guest, Line, masked, upgrade},
 };
 use crate::{
@@ -74,18 +74,13 @@ impl Stage {
         let entrance = Entrance::Own(Door::default());
         let routes = vec![RouteSettings { route: Foreign::new(Box::new(wait)), entrance }];
         let ports = SimPorts::new(&mut fastrand::Rng::with_seed(1), &limits);
-        let (events, topics, records) = (EventMask::ALL, Vec::new(), true);
         let settings = Settings {
-            limits,
-            events,
+            events: EventMask::ALL,
             router,
-            access: Default::default(),
             mounts,
             routes,
-            topics,
-            store: records.then(Vec::new),
-            #[cfg(feature = "board")]
-            feeds: crate::engine::feeds::Feeds::default(),
+            store: Some(Vec::new()),
+            ..settings::nothing(limits)
         };
         let now = Tick::from_nanos(1_000_000_000);
         let engine = Engine::new(settings, ports, Box::new(|| 7), at(now));

@@ -16,6 +16,7 @@ use crate::{
         time::Wall,
     },
     hub::{identity::Identity, topic::Topic},
+    sim::settings,
     wire::pattern::Pattern,
 };
 
@@ -56,18 +57,7 @@ pub(super) fn settings(
     });
     let mounts = mounts.collect();
     let events = EventMask::CONTRACTS;
-    Settings {
-        limits,
-        events,
-        router,
-        access: Default::default(),
-        mounts,
-        routes: Vec::new(),
-        topics,
-        store: None,
-        #[cfg(feature = "board")]
-        feeds: crate::engine::feeds::Feeds::default(),
-    }
+    Settings { events, router, mounts, topics, ..settings::nothing(limits) }
 }
 
 /// Leads to mounts at these patterns.

@@ -1,6 +1,9 @@
 //! Rest: what must have arrived when everybody has done what is left to do, after a long wait, and when the server has stopped.
 
-use super::{super::contract::open, Check, World};
+use super::{
+    super::{calm::until_rest, contract::open},
+    Check, World,
+};
 use crate::{engine::event::EventMask, ground::id::MountId};
 use std::{collections::VecDeque, time::Duration};
 
@@ -12,8 +15,8 @@ impl<const S: bool> World<S> {
 
     /// The same, with a host and a store that do nothing unless `awake`.
     fn settle_with(&mut self, awake: bool) -> Check {
-        let mut rested = 0;
-        for _ in 0..200_000 {
+        // The contracts have a last word about what is still said to them, such as commits.
+        until_rest(200_000, 3, || {
             for index in 0..self.clients.len() {
                 self.clients[index].act(self.now, true)?;
             }
@@ -21,18 +24,12 @@ impl<const S: bool> World<S> {
                 self.host(true)?;
                 self.store(true);
             }
-            if self.has_reason() {
-                rested = 0;
+            let busy = self.has_reason();
+            if busy {
                 self.turn()?;
-            } else {
-                rested += 1;
-                // The contracts have a last word about what is still said to them, such as commits.
-                if rested > 2 {
-                    return Ok(());
-                }
             }
-        }
-        Err("it never comes to rest".into())
+            Ok(busy)
+        })
     }
 
     pub(super) fn check_settled(&mut self) -> Check {

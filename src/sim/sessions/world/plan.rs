@@ -29,7 +29,7 @@ use crate::{
     },
     ground::{foreign::Foreign, id::MountId, limits::Limits, time::Now},
     hub::identity::Identity,
-    sim::{ports::SimPorts, transport::SimTransport},
+    sim::{ports::SimPorts, settings, transport::SimTransport},
     wire::{pattern::Pattern, request::Request},
 };
 use std::{sync::Arc, time::Duration};
@@ -146,16 +146,11 @@ impl Plan {
         let mounts = mounts.collect();
         let saved = open(truth).tables.open();
         let settings = Settings {
-            limits: self.limits.clone(),
             events: EventMask::CONTRACTS | EventMask::HEALTH,
             router,
-            access: Default::default(),
             mounts,
-            routes: Vec::new(),
-            topics: Vec::new(),
             store: self.has_store.then_some(saved),
-            #[cfg(feature = "board")]
-            feeds: crate::engine::feeds::Feeds::default(),
+            ..settings::nothing(self.limits.clone())
         };
         let (mut draws, told) = (rng.fork(), Arc::clone(truth));
         let entropy = move || {

@@ -8,29 +8,24 @@ use super::{
     },
     Check, World, moment,
 };
+use crate::sim::calm::until_rest;
 use std::time::Duration;
 
 impl<const S: bool> World<S> {
     /// Everybody does what is left to do, and nothing new, until nothing happens any more. No time passes.
     pub(super) fn settle(&mut self) -> Check {
-        let mut rested = 0;
-        for _ in 0..200_000 {
+        until_rest(200_000, 3, || {
             for index in 0..self.guests.len() {
                 self.listen(index, true)?;
             }
             self.host(true)?;
             self.store(true)?;
-            if self.has_reason() {
-                rested = 0;
+            let busy = self.has_reason();
+            if busy {
                 self.turn()?;
-            } else {
-                rested += 1;
-                if rested > 2 {
-                    return Ok(());
-                }
             }
-        }
-        Err("it never comes to rest".into())
+            Ok(busy)
+        })
     }
 
     /// Time passes, far enough for what was refused to be filed again and for the dead to be missed.
